@@ -1,4 +1,4 @@
-// Bundles every entry point into dist/. Native and WebAssembly packages stay outside the bundle.
+// Bundles every entry point, or those named as arguments, into dist/. Packages stay outside the bundle.
 import { build } from 'esbuild';
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
@@ -11,9 +11,10 @@ const entryPoints = {
   'pretrain/pretrain': 'scripts/pretrain/pretrain.ts',
 };
 
-await rm('dist', { recursive: true, force: true });
+const wanted = process.argv.slice(2);
+if (wanted.length === 0) await rm('dist', { recursive: true, force: true });
 await build({
-  entryPoints: Object.fromEntries(Object.entries(entryPoints).filter(([, file]) => existsSync(file))),
+  entryPoints: Object.fromEntries(Object.entries(entryPoints).filter(([name, file]) => (wanted.length === 0 || wanted.includes(name)) && existsSync(file))),
   outdir: 'dist',
   bundle: true,
   platform: 'node',

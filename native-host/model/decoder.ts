@@ -1,0 +1,87 @@
+/** The Llama family's decoder as a graph: llama, mistral, qwen2 and qwen3 differ in a bias and a norm. */
+import { cachedAttention, causalAttention, rope } from '../graph/ops/attention.ts';
+import { add, swiglu } from '../graph/ops/elementwise.ts';
+import { embedding } from '../graph/ops/embedding.ts';
+import { addBias } from '../graph/ops/matmul.ts';
+import { rmsNorm } from '../graph/ops/norm.ts';
+import { constant } from '../graph/ops/source.ts';
+import type { Value } from '../graph/value.ts';
+import type { AdaptedModel } from './adapter-graph.ts';
+import type { ModelConfig } from './config.ts';
+import { ropeTables } from './rope-tables.ts';
+
+/** What a layer's attention runs over: packed rows when training, a cache when generating. */
+export type AttentionMode =
+  | { kind: 'packed'; sequenceIds: Value }
+  | { kind: 'cached'; past: readonly { keys: Value; values: Value }[] };
+
+export interface DecoderOutputs {
+  /** After the last norm [N, C]. */
+  hidden: Value;
+  /** The output embedding [V, C]: the input embedding itself where the two are tied. */
+  outputEmbedding: Value;
+  /** Keys and values of the new positions, by layer, each [N, G·D]. */
+  newKeys: Value[];
+  newValues: Value[];
+}
+
+/**
+ * ids [N] and positions [N] are int32; positions lie below `maxPositions`. `model` gives the weights as adapted.
+ */
+export function decoder(
+  config: ModelConfig,
+  model: AdaptedModel,
+  ids: Value,
+  positions: Value,
+  attention: AttentionMode,
+  maxPositions: number,
+): DecoderOutputs {
+  const { hiddenSize, vocabSize, headDim, rmsNormEps } = config;
+  const heads = { heads: config.numAttentionHeads, keyValueHeads: config.numKeyValueHeads, headDim };
+  const tables = ropeTables(config, maxPositions);
+  const cosines = constant(tables.cosines, tables.shape);
+  const sines = constant(tables.sines, tables.shape);
+  const table = model.weight('model.embed_tokens.weight', [vocabSize, hiddenSize]);
+  const newKeys: Value[] = [];
+  const newValues: Value[] = [];
+
+  let x = embedding(table, ids);
+  for (let layer = 0; layer < config.numHiddenLayers; layer++) {
+    const prefix = `model.layers.${layer}`;
+    const norm = (name: string, of: Value) =>
+      rmsNorm(of, model.weight(`${prefix}.${name}.weight`, [hiddenSize]), rmsNormEps);
+    const project = (block: string, name: string, of: Value, columns: number, bias: boolean) => {
+      const y = model.linear(layer, block, name, of, columns);
+      return bias ? addBias(y, model.weight(`${prefix}.${block}.${name}.bias`, [columns])) : y;
+    };
+    const headNorm = (name: string, of: Value) =>
+      config.queryKeyNorm ? rmsNorm(of, model.weight(`${prefix}.self_attn.${name}.weight`, [headDim]), rmsNormEps) : of;
+
+    const attentionInput = norm('input_layernorm', x);
+    const queryWidth = heads.heads * headDim;
+    const keyWidth = heads.keyValueHeads * headDim;
+    const bias = config.attentionBias;
+    const query = headNorm('q_norm', project('self_attn', 'q_proj', attentionInput, queryWidth, bias));
+    const key = headNorm('k_norm', project('self_attn', 'k_proj', attentionInput, keyWidth, bias));
+    const v = project('self_attn', 'v_proj', attentionInput, keyWidth, bias);
+    const q = rope(query, positions, cosines, sines, headDim);
+    const k = rope(key, positions, cosines, sines, headDim);
+    newKeys.push(k);
+    newValues.push(v);
+    const past = attention.kind === 'cached' ? attention.past[layer]! : null;
+    const mixed =
+      attention.kind === 'packed'
+        ? causalAttention(q, k, v, attention.sequenceIds, heads)
+        : cachedAttention(q, k, v, past!.keys, past!.values, heads);
+    const remembered = model.attention(layer, query, mixed);
+    x = add(x, project('self_attn', 'o_proj', remembered, hiddenSize, config.attentionOutputBias));
+
+    const mlpInput = norm('post_attention_layernorm', x);
+    const gate = project('mlp', 'gate_proj', mlpInput, config.intermediateSize, config.mlpBias);
+    const up = project('mlp', 'up_proj', mlpInput, config.intermediateSize, config.mlpBias);
+    x = add(x, project('mlp', 'down_proj', swiglu(gate, up), hiddenSize, config.mlpBias));
+  }
+  const hidden = rmsNorm(x, model.weight('model.norm.weight', [hiddenSize]), rmsNormEps);
+  const outputEmbedding = config.tieWordEmbeddings ? table : model.weight('lm_head.weight', [vocabSize, hiddenSize]);
+  return { hidden, outputEmbedding, newKeys, newValues };
+}

@@ -1,0 +1,111 @@
+import type { ElementType, OnnxAttribute, OnnxInitializer, OnnxModel, OnnxNode, OnnxValueInfo } from './proto.ts';
+
+export type AttributeValues = Record<string, number | readonly number[] | { float: number } | string>;
+
+/** Collects ONNX nodes. Equal nodes over equal inputs are made once. */
+export class OnnxBuilder {
+  private readonly nodes: OnnxNode[] = [];
+  private readonly initializers: OnnxInitializer[] = [];
+  private readonly known = new Map<string, string[]>();
+  private nextName = 0;
+
+  /** Adds a node with `count` outputs and returns their names. An empty input name leaves an optional input out. */
+  many(
+    opType: string,
+    inputs: readonly string[],
+    count: number,
+    attributes: AttributeValues = {},
+    domain = '',
+  ): string[] {
+    const key = JSON.stringify([domain, opType, inputs, attributes, count]);
+    const before = this.known.get(key);
+    if (before !== undefined) return before;
+    const outputs = Array.from({ length: count }, () => `v${this.nextName++}`);
+    const encoded: Record<string, OnnxAttribute> = {};
+    for (const [name, value] of Object.entries(attributes)) {
+      if (typeof value === 'number') encoded[name] = { int: value };
+      else if (typeof value === 'string') encoded[name] = { string: value };
+      else if ('float' in value) encoded[name] = value;
+      else encoded[name] = { ints: value };
+    }
+    this.nodes.push({ opType, domain, inputs: [...inputs], outputs, attributes: encoded });
+    this.known.set(key, outputs);
+    return outputs;
+  }
+
+  one(opType: string, inputs: readonly string[], attributes: AttributeValues = {}, domain = ''): string {
+    return this.many(opType, inputs, 1, attributes, domain)[0]!;
+  }
+
+  /** factor · left · right on the last two axes, either transposed first. */
+  product(left: string, right: string, transposeLeft = false, transposeRight = false, factor = 1): string {
+    if (!transposeLeft && !transposeRight && factor === 1) return this.one('MatMul', [left, right]);
+    const attributes = { transA: Number(transposeLeft), transB: Number(transposeRight), alpha: { float: factor } };
+    return this.one('FusedMatMul', [left, right], attributes, 'com.microsoft');
+  }
+
+  reshape(x: string, shape: readonly number[]): string {
+    return this.one('Reshape', [x, this.int64(shape)]);
+  }
+
+  transpose(x: string, permutation: readonly number[]): string {
+    return this.one('Transpose', [x], { perm: permutation });
+  }
+
+  /** Reduces over the last axis and keeps it with size 1. */
+  reduceLast(opType: 'ReduceSum' | 'ReduceMean' | 'ReduceMax', x: string): string {
+    return this.one(opType, [x, this.int64([-1])], { keepdims: 1 });
+  }
+
+  cast(x: string, to: ElementType): string {
+    const code = { float32: 1, int32: 6, int64: 7, bool: 9 }[to];
+    return this.one('Cast', [x], { to: code });
+  }
+
+  float(value: number): string {
+    return this.constant('float32', [], new Uint8Array(Float32Array.of(value).buffer));
+  }
+
+  int64(values: readonly number[], shape: readonly number[] = [values.length]): string {
+    return this.constant('int64', shape, new Uint8Array(BigInt64Array.from(values.map(BigInt)).buffer));
+  }
+
+  /** Equal constants of up to 256 bytes are made once. */
+  constant(dtype: ElementType, shape: readonly number[], data: Uint8Array): string {
+    const make = () => {
+      const name = `c${this.nextName++}`;
+      this.initializers.push({ name, dtype, shape, data });
+      return name;
+    };
+    if (data.byteLength > 256) return make();
+    return this.once(`constant ${dtype} ${shape} ${Buffer.from(data).toString('hex')}`, make);
+  }
+
+  /** What `make` gave when it was first called with this key. */
+  once(key: string, make: () => string): string {
+    const before = this.known.get(key)?.[0];
+    if (before !== undefined) return before;
+    const name = make();
+    this.known.set(key, [name]);
+    return name;
+  }
+
+  externalWeight(
+    name: string,
+    shape: readonly number[],
+    location: string,
+    byteOffset: number,
+    byteLength: number,
+  ): void {
+    this.initializers.push({ name, dtype: 'float32', shape, data: { location, byteOffset, byteLength } });
+  }
+
+  /** Gives a value the name of an output. */
+  nameOutput(value: string, output: string): void {
+    this.nodes.push({ opType: 'Identity', domain: '', inputs: [value], outputs: [output], attributes: {} });
+  }
+
+  model(name: string, inputs: OnnxValueInfo[], outputs: OnnxValueInfo[]): OnnxModel {
+    return { name, nodes: this.nodes, initializers: this.initializers, inputs, outputs };
+  }
+}

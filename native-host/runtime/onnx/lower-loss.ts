@@ -1,0 +1,137 @@
+import type { Node } from '../../graph/value.ts';
+import type { OnnxBuilder } from './builder.ts';
+import type { Lowering } from './lower.ts';
+import { addRowsAt } from './lower-math.ts';
+
+// Logits of a slice of rows: at most this many floats (64 MB).
+const sliceElements = 16 * 1024 * 1024;
+
+interface Slice {
+  /** Names of this slice's rows of hidden [R, C], weights [R] and the op's other inputs. */
+  parts: string[];
+  logits: string;
+  /** Softmax of the logits [R, V]. */
+  probabilities: string;
+}
+
+/**
+ * Works through the rows in slices. The gradient is computed along with the loss, so that the logits of a slice serve
+ * both and are gone before the next slice.
+ */
+function lossOverSlices(
+  lossOf: (builder: OnnxBuilder, slice: Slice) => { perToken: string; correct?: string },
+  gradOf: (builder: OnnxBuilder, slice: Slice, embedding: string, wantsEmbedding: boolean) => string[],
+): Lowering {
+  return ({ builder, inputs, node, saved, gradientOf }) => {
+    const [hidden, embedding, ...others] = inputs as [string, string, ...string[]];
+    const rows = node.inputs[0]!.shape[0] as number;
+    const vocabulary = node.inputs[1]!.shape[0] as number;
+    const count = Math.ceil(rows / Math.max(1, Math.floor(sliceElements / vocabulary)));
+    const sizes = Array.from(
+      { length: count },
+      (_, i) => Math.floor(((i + 1) * rows) / count) - Math.floor((i * rows) / count),
+    );
+    const cut = (x: string) =>
+      count === 1 ? [x] : builder.many('Split', [x, builder.int64(sizes)], count, { axis: 0 });
+    const join = (parts: string[]) => (count === 1 ? parts[0]! : builder.one('Concat', parts, { axis: 0 }));
+    const slicesOf = [hidden, ...others].map(cut);
+    const gradient: Node | undefined = gradientOf.get(node);
+
+    const perToken: string[] = [];
+    const correct: string[] = [];
+    const ofHidden: string[] = [];
+    let ofEmbedding: string | undefined;
+    for (let i = 0; i < count; i++) {
+      const parts = slicesOf.map((names) => names[i]!);
+      const logits = builder.product(parts[0]!, embedding, false, true);
+      const slice = { parts, logits, probabilities: builder.one('Softmax', [logits], { axis: -1 }) };
+      const loss = lossOf(builder, slice);
+      perToken.push(loss.perToken);
+      if (loss.correct !== undefined) correct.push(loss.correct);
+      if (gradient === undefined) continue;
+      const [hiddenPart, embeddingPart] = gradOf(builder, slice, embedding, gradient.attributes.wantsEmbedding);
+      ofHidden.push(hiddenPart!);
+      if (embeddingPart !== undefined) {
+        ofEmbedding = ofEmbedding === undefined ? embeddingPart : builder.one('Add', [ofEmbedding, embeddingPart]);
+      }
+    }
+    if (gradient !== undefined) saved.set(node, { hidden: join(ofHidden), embedding: ofEmbedding ?? '' });
+    const weights = others[others.length - 1]!;
+    const tokens = join(perToken);
+    const total = builder.one('ReduceSum', [builder.one('Mul', [tokens, weights])], { keepdims: 0 });
+    return correct.length > 0 ? [total, tokens, join(correct)] : [total, tokens];
+  };
+}
+
+/** What the forward op's lowering has already computed. */
+const savedGradient: Lowering = ({ node, saved }) => {
+  const { hidden, embedding } = saved.get(node.attributes.forward)!;
+  return node.attributes.wantsEmbedding ? [hidden!, embedding!] : [hidden!];
+};
+
+const column = (builder: OnnxBuilder, x: string) => builder.one('Unsqueeze', [x, builder.int64([1])]);
+
+/** log p of the ids [R, K]: logits − log Σ exp, where the likeliest token's probability tells the sum without overflow. */
+function logProbabilities(builder: OnnxBuilder, { logits, probabilities }: Slice, ids: string): string {
+  const highest = builder.reduceLast('ReduceMax', logits);
+  const logOfHighest = builder.one('Log', [builder.reduceLast('ReduceMax', probabilities)]);
+  const logOfSum = builder.one('Sub', [highest, logOfHighest]);
+  return builder.one('Sub', [builder.one('GatherElements', [logits, ids], { axis: 1 }), logOfSum]);
+}
+
+export const lossLowerings: Record<string, Lowering> = {
+  vocabCrossEntropy: lossOverSlices(
+    (builder, slice) => {
+      const labels = column(builder, slice.parts[1]!);
+      const picked = builder.one('GatherElements', [slice.logits, labels], { axis: 1 });
+      const isLikeliest = builder.one('GreaterOrEqual', [picked, builder.reduceLast('ReduceMax', slice.logits)]);
+      const loss = builder.one('Neg', [logProbabilities(builder, slice, labels)]);
+      return {
+        perToken: builder.reshape(loss, [-1]),
+        correct: builder.reshape(builder.cast(isLikeliest, 'float32'), [-1]),
+      };
+    },
+    // d/dlogits = w·(p − onehot), so d/dhidden = w·(p·E − E[label]) and d/dE = (w·p)ᵀ·h − rows w·h added at the labels.
+    (builder, { parts: [hidden, labels, weights], probabilities }, embedding, wantsEmbedding) => {
+      const w = column(builder, weights!);
+      const expected = builder.product(probabilities, embedding);
+      const target = builder.one('Gather', [embedding, labels!], { axis: 0 });
+      const ofHidden = builder.one('Mul', [builder.one('Sub', [expected, target]), w]);
+      if (!wantsEmbedding) return [ofHidden];
+      const weighted = builder.one('Mul', [hidden!, w]);
+      const spread = builder.product(probabilities, weighted, true, false);
+      return [ofHidden, addRowsAt(builder, spread, labels!, builder.one('Neg', [weighted]))];
+    },
+  ),
+  vocabCrossEntropyGrad: savedGradient,
+
+  vocabDistillation: lossOverSlices(
+    (builder, slice) => {
+      const [, ids, teacher] = slice.parts;
+      const difference = builder.one('Sub', [teacher!, logProbabilities(builder, slice, ids!)]);
+      const terms = builder.one('Mul', [builder.one('Exp', [teacher!]), difference]);
+      return { perToken: builder.reshape(builder.reduceLast('ReduceSum', terms), [-1]) };
+    },
+    // With t the teacher's probabilities: d/dlogits = w·(p·Σt − t), so d/dhidden = w·(Σt·(p·E) − Σ t·E[id]).
+    (builder, { parts: [hidden, ids, teacher, weights], probabilities }, embedding, wantsEmbedding) => {
+      const w = column(builder, weights!);
+      const mass = builder.one('Exp', [teacher!]);
+      const total = builder.reduceLast('ReduceSum', mass);
+      const expected = builder.one('Mul', [builder.product(probabilities, embedding), total]);
+      const rows = builder.one('Gather', [embedding, ids!], { axis: 0 });
+      const row = builder.product(builder.one('Unsqueeze', [mass, builder.int64([1])]), rows);
+      const target = builder.one('Squeeze', [row, builder.int64([1])]);
+      const ofHidden = builder.one('Mul', [builder.one('Sub', [expected, target]), w]);
+      if (!wantsEmbedding) return [ofHidden];
+      const weighted = builder.one('Mul', [hidden!, w]);
+      const spread = builder.product(probabilities, builder.one('Mul', [weighted, total]), true, false);
+      const each = builder.one('Mul', [
+        builder.one('Unsqueeze', [builder.one('Neg', [mass]), builder.int64([2])]),
+        builder.one('Unsqueeze', [weighted, builder.int64([1])]),
+      ]);
+      const flatRows = builder.one('Flatten', [each], { axis: 2 });
+      return [ofHidden, addRowsAt(builder, spread, ids!, flatRows)];
+    },
+  ),
+  vocabDistillationGrad: savedGradient,
+};

@@ -1,0 +1,303 @@
+"""Tiny random decoders of the Llama family, as Hugging Face folders, with logits and gradients from PyTorch.
+
+Written from the published architecture (RMSNorm before attention and before the gated MLP, rotate-half rope, grouped
+query heads), computed in float64 from float32 weights. Usage: decoders.py <output folder>.
+"""
+
+import json
+import math
+import os
+import struct
+import sys
+
+import torch
+import torch.nn.functional as F
+
+from ops import rope_frequencies
+
+RANK, ALPHA = 4, 8
+BATCH, LENGTH, PROMPT, CONTINUATION = 2, 12, 5, 8
+MODULES = {
+    'q_proj': 'self_attn',
+    'k_proj': 'self_attn',
+    'v_proj': 'self_attn',
+    'o_proj': 'self_attn',
+    'gate_proj': 'mlp',
+    'up_proj': 'mlp',
+    'down_proj': 'mlp',
+}
+
+SHAPE = {
+    'hidden_size': 64,
+    'intermediate_size': 96,
+    'num_hidden_layers': 2,
+    'num_attention_heads': 4,
+    'num_key_value_heads': 2,
+    'vocab_size': 97,
+    'max_position_embeddings': 256,
+    'hidden_act': 'silu',
+    'rope_theta': 10000.0,
+    'rms_norm_eps': 1e-5,
+    'initializer_range': 0.02,
+    'bos_token_id': 1,
+    'eos_token_id': 2,
+    'torch_dtype': 'float32',
+    'use_cache': True,
+}
+LLAMA = {'architectures': ['LlamaForCausalLM'], 'model_type': 'llama', 'attention_bias': False, 'mlp_bias': False}
+# Of the 8 frequencies of a head of 16, two are kept, one is blended and five are divided.
+LLAMA3 = {
+    'factor': 8.0,
+    'high_freq_factor': 4.0,
+    'low_freq_factor': 1.0,
+    'original_max_position_embeddings': 128,
+    'rope_type': 'llama3',
+}
+DECODERS = {
+    'llama-tied': {**SHAPE, **LLAMA, 'rope_scaling': None, 'tie_word_embeddings': True},
+    'llama3-rope-untied': {
+        **SHAPE,
+        **LLAMA,
+        'num_hidden_layers': 3,
+        'head_dim': 16,
+        'rope_scaling': LLAMA3,
+        'tie_word_embeddings': False,
+    },
+    'mistral': {
+        **SHAPE,
+        'architectures': ['MistralForCausalLM'],
+        'model_type': 'mistral',
+        'num_key_value_heads': 1,
+        'sliding_window': None,
+        'tie_word_embeddings': False,
+    },
+    'qwen2': {
+        **SHAPE,
+        'architectures': ['Qwen2ForCausalLM'],
+        'model_type': 'qwen2',
+        'rope_theta': 1000000.0,
+        'rms_norm_eps': 1e-6,
+        'sliding_window': 256,
+        'use_sliding_window': False,
+        'max_window_layers': 2,
+        'tie_word_embeddings': True,
+    },
+    'qwen3': {
+        **SHAPE,
+        'architectures': ['Qwen3ForCausalLM'],
+        'model_type': 'qwen3',
+        'head_dim': 24,
+        'attention_bias': False,
+        'rope_scaling': None,
+        'rope_theta': 1000000.0,
+        'rms_norm_eps': 1e-6,
+        'sliding_window': None,
+        'use_sliding_window': False,
+        'max_window_layers': 2,
+        'tie_word_embeddings': True,
+    },
+}
+ALL_GRADIENTS = 'llama-tied'
+SEEDS = {'llama-tied': 1, 'llama3-rope-untied': 1, 'mistral': 1, 'qwen2': 2, 'qwen3': 10}
+
+
+def head_dim(config):
+    return config.get('head_dim') or config['hidden_size'] // config['num_attention_heads']
+
+
+def linear_shapes(config):
+    """[out, in] of the seven linear modules of a layer."""
+    hidden, mlp, d = config['hidden_size'], config['intermediate_size'], head_dim(config)
+    wide, narrow = config['num_attention_heads'] * d, config['num_key_value_heads'] * d
+    return {
+        'q_proj': [wide, hidden],
+        'k_proj': [narrow, hidden],
+        'v_proj': [narrow, hidden],
+        'o_proj': [hidden, wide],
+        'gate_proj': [mlp, hidden],
+        'up_proj': [mlp, hidden],
+        'down_proj': [hidden, mlp],
+    }
+
+
+def random_weights(config, generator):
+    """Larger than a usual start, so that attention is far from uniform and every parameter matters."""
+
+    def normal(*shape, size):
+        return torch.randn(*shape, generator=generator) * size
+
+    def norm_weight(width):
+        return 1 + normal(width, size=0.2)
+
+    weights = {'model.embed_tokens.weight': normal(config['vocab_size'], config['hidden_size'], size=0.25)}
+    for i in range(config['num_hidden_layers']):
+        layer = f'model.layers.{i}'
+        weights[f'{layer}.input_layernorm.weight'] = norm_weight(config['hidden_size'])
+        weights[f'{layer}.post_attention_layernorm.weight'] = norm_weight(config['hidden_size'])
+        for module, (rows, columns) in linear_shapes(config).items():
+            name = f'{layer}.{MODULES[module]}.{module}'
+            weights[f'{name}.weight'] = normal(rows, columns, size=1.5 / math.sqrt(columns))
+            if config['model_type'] == 'qwen2' and module in ('q_proj', 'k_proj', 'v_proj'):
+                weights[f'{name}.bias'] = normal(rows, size=0.5)
+        if config['model_type'] == 'qwen3':
+            weights[f'{layer}.self_attn.q_norm.weight'] = norm_weight(head_dim(config))
+            weights[f'{layer}.self_attn.k_norm.weight'] = norm_weight(head_dim(config))
+    weights['model.norm.weight'] = norm_weight(config['hidden_size'])
+    if not config['tie_word_embeddings']:
+        weights['lm_head.weight'] = normal(config['vocab_size'], config['hidden_size'], size=0.25)
+    return weights
+
+
+def random_lora(config, generator):
+    lora = {}
+    for i in range(config['num_hidden_layers']):
+        for module, (rows, columns) in linear_shapes(config).items():
+            lora[f'layers.{i}.{module}.lora_A'] = torch.randn(RANK, columns, generator=generator) / math.sqrt(columns)
+            lora[f'layers.{i}.{module}.lora_B'] = torch.randn(rows, RANK, generator=generator) * 0.2
+    return lora
+
+
+def forward(config, weights, ids, lora=None):
+    """ids [B,T] -> logits [B,T,V]; each row is one sequence from position 0."""
+    heads, kv_heads, d = config['num_attention_heads'], config['num_key_value_heads'], head_dim(config)
+    batch, length = ids.shape
+    scaling = config.get('rope_scaling')
+    names = {'factor': 'factor', 'lowFreqFactor': 'low_freq_factor', 'highFreqFactor': 'high_freq_factor'}
+    names['originalMaxPositionEmbeddings'] = 'original_max_position_embeddings'
+    scaling = scaling and {ours: scaling[theirs] for ours, theirs in names.items()}
+    angles = torch.outer(torch.arange(length).double(), rope_frequencies(d, config['rope_theta'], scaling))
+    cos, sin = torch.cat([angles, angles], 1).cos(), torch.cat([angles, angles], 1).sin()
+    hidden_from_future = torch.ones(length, length, dtype=torch.bool).triu(1)
+
+    def norm(x, name):
+        return x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + config['rms_norm_eps']) * weights[f'{name}.weight']
+
+    def linear(x, i, module):
+        name = f'model.layers.{i}.{MODULES[module]}.{module}'
+        y = F.linear(x, weights[f'{name}.weight'], weights.get(f'{name}.bias'))
+        if lora is None:
+            return y
+        a, b = lora[f'layers.{i}.{module}.lora_A'], lora[f'layers.{i}.{module}.lora_B']
+        return y + ALPHA / RANK * F.linear(F.linear(x, a), b)
+
+    def rotate(x):
+        first, second = x.chunk(2, dim=-1)
+        return x * cos + torch.cat([-second, first], dim=-1) * sin
+
+    def by_head(x, count):
+        return x.view(batch, length, count, d).transpose(1, 2)
+
+    x = weights['model.embed_tokens.weight'][ids.long()]
+    for i in range(config['num_hidden_layers']):
+        layer = f'model.layers.{i}'
+        y = norm(x, f'{layer}.input_layernorm')
+        q = by_head(linear(y, i, 'q_proj'), heads)
+        k, v = by_head(linear(y, i, 'k_proj'), kv_heads), by_head(linear(y, i, 'v_proj'), kv_heads)
+        if config['model_type'] == 'qwen3':
+            q, k = norm(q, f'{layer}.self_attn.q_norm'), norm(k, f'{layer}.self_attn.k_norm')
+        q, k = rotate(q), rotate(k)
+        k, v = k.repeat_interleave(heads // kv_heads, dim=1), v.repeat_interleave(heads // kv_heads, dim=1)
+        scores = (q @ k.transpose(2, 3) / math.sqrt(d)).masked_fill(hidden_from_future, -math.inf)
+        attended = (torch.softmax(scores, dim=-1) @ v).transpose(1, 2).reshape(batch, length, heads * d)
+        x = x + linear(attended, i, 'o_proj')
+        y = norm(x, f'{layer}.post_attention_layernorm')
+        x = x + linear(F.silu(linear(y, i, 'gate_proj')) * linear(y, i, 'up_proj'), i, 'down_proj')
+    head = 'model.embed_tokens.weight' if config['tie_word_embeddings'] else 'lm_head.weight'
+    return F.linear(norm(x, 'model.norm'), weights[head])
+
+
+def weighted_loss(logits, labels, weights):
+    per_token = F.cross_entropy(logits.flatten(0, 1), labels.flatten().long(), reduction='none')
+    return (weights.flatten() * per_token).sum()
+
+
+def greedy(config, weights, prompt, lora):
+    """Fails where it would be a weak test: a near tie that float32 may decide otherwise, an early end, a repetition."""
+    ids = prompt.clone()
+    for _ in range(CONTINUATION):
+        best = forward(config, weights, ids, lora)[0, -1].topk(2)
+        if best.values[0] - best.values[1] < 0.01 or int(best.indices[0]) == config['eos_token_id']:
+            raise SystemExit('near tie or end of sequence in the greedy continuation: take another seed')
+        ids = torch.cat([ids, best.indices[:1][None]], dim=1)
+    continuation = ids[0, prompt.shape[1] :].int()
+    if len(continuation.unique()) < 5:
+        raise SystemExit('the greedy continuation repeats itself: take another seed')
+    return continuation
+
+
+def double(tensors, gradient=False):
+    return {name: tensor.double().requires_grad_(gradient) for name, tensor in tensors.items()}
+
+
+def reference(config, weights, generator, every_gradient):
+    ids = torch.randint(3, config['vocab_size'], (BATCH, LENGTH), generator=generator, dtype=torch.int32)
+    last = torch.randint(3, config['vocab_size'], (BATCH, 1), generator=generator, dtype=torch.int32)
+    labels = torch.cat([ids[:, 1:], last], dim=1)
+    token_weights = torch.rand(BATCH, LENGTH, generator=generator)
+    token_weights[0, :4] = 0  # a prompt that carries no loss
+    token_weights[1, -2:] = 0
+    lora = random_lora(config, generator)
+    base, adapter = double(weights, every_gradient), double(lora, True)
+    logits = forward(config, base, ids)
+    lora_logits = forward(config, base, ids, adapter)
+    loss = weighted_loss(lora_logits, labels, token_weights.double())
+    tensors = {
+        'input_ids': ids,
+        'logits': logits,
+        'labels': labels,
+        'weights': token_weights,
+        'lora_logits': lora_logits,
+        'loss': loss.reshape(1),
+        **lora,
+    }
+    loss.backward(retain_graph=every_gradient)
+    tensors.update({f'gradient.{name}': tensor.grad for name, tensor in adapter.items()})
+    if every_gradient:
+        tensors.update({f'gradient.{name}': tensor.grad.clone() for name, tensor in base.items()})
+        base_loss = weighted_loss(logits, labels, token_weights.double())
+        tensors['base_loss'] = base_loss.reshape(1)
+        gradients = torch.autograd.grad(base_loss, list(base.values()))
+        tensors.update({f'base_gradient.{name}': gradient for name, gradient in zip(base, gradients)})
+    prompt = ids[:1, :PROMPT]
+    with torch.no_grad():
+        tensors['greedy_prompt'] = prompt[0]
+        tensors['greedy_continuation'] = greedy(config, base, prompt, None)
+        tensors['lora_greedy_continuation'] = greedy(config, base, prompt, adapter)
+    return tensors
+
+
+def write_safetensors(path, tensors):
+    """8 bytes of header length, a JSON header padded with spaces to a multiple of 8, then the tensors' bytes."""
+    header, parts, offset = {'__metadata__': {'format': 'pt'}}, [], 0
+    for name, tensor in tensors.items():
+        tensor = tensor.detach()
+        floats = tensor.is_floating_point()
+        data = (tensor.float() if floats else tensor.int()).contiguous().numpy().tobytes()
+        shape, end = list(tensor.shape), offset + len(data)
+        header[name] = {'dtype': 'F32' if floats else 'I32', 'shape': shape, 'data_offsets': [offset, end]}
+        parts.append(data)
+        offset = end
+    text = json.dumps(header, separators=(',', ':')).encode()
+    text += b' ' * (-len(text) % 8)
+    with open(path, 'wb') as file:
+        file.write(struct.pack('<Q', len(text)) + text + b''.join(parts))
+
+
+def main():
+    for name, config in DECODERS.items():
+        folder = os.path.join(sys.argv[1], name)
+        os.makedirs(folder, exist_ok=True)
+        generator = torch.Generator().manual_seed(SEEDS[name])
+        weights = random_weights(config, generator)
+        tensors = reference(config, weights, generator, name == ALL_GRADIENTS)
+        with open(os.path.join(folder, 'config.json'), 'w') as file:
+            file.write(json.dumps(config, indent=2) + '\n')
+        write_safetensors(os.path.join(folder, 'model.safetensors'), weights)
+        write_safetensors(os.path.join(folder, 'reference.safetensors'), tensors)
+        largest = float(tensors['logits'].abs().max())
+        continuation = tensors['greedy_continuation'].tolist()
+        print(f'{name}: loss {float(tensors["loss"]):.4f}, largest logit {largest:.1f}, continues with {continuation}')
+
+
+if __name__ == '__main__':
+    main()

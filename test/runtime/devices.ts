@@ -1,0 +1,44 @@
+import { existsSync } from 'node:fs';
+import type { Device, DeviceName, HostTensor } from '../../native-host/runtime/device.ts';
+import { openOnnxDevice } from '../../native-host/runtime/onnx/onnx-device.ts';
+
+const workerFile = new URL('../../dist/worker.js', import.meta.url);
+
+/** Opens a device for a test, with the worker that `npm run build` bundled. */
+export function openTestDevice(name: DeviceName = 'cpu'): Device {
+  if (!existsSync(workerFile)) throw new Error('dist/worker.js is missing: run `npm run build` first');
+  return openOnnxDevice(name, workerFile, 2);
+}
+
+/** The software Vulkan driver that comes with Debian's chromium package: it proves the GPU path where there is no GPU. */
+const softwareVulkan = '/usr/lib/chromium/vk_swiftshader_icd.json';
+
+/** Devices that this machine can test. Where webgpu is not among them, `webgpuMissing` says how to get it. */
+export function testableDevices(): { names: DeviceName[]; webgpuMissing: string | null } {
+  if (process.env.VK_ICD_FILENAMES === undefined && existsSync(softwareVulkan)) {
+    process.env.VK_ICD_FILENAMES = softwareVulkan;
+  }
+  if (process.env.VK_ICD_FILENAMES !== undefined) return { names: ['cpu', 'webgpu'], webgpuMissing: null };
+  return {
+    names: ['cpu'],
+    webgpuMissing: 'webgpu not tested: run `node scripts/install-test-tools.mjs` for a software Vulkan driver',
+  };
+}
+
+/** Largest difference relative to the largest wanted magnitude (at least `floor`). */
+export function relativeError(got: ArrayLike<number>, wanted: ArrayLike<number>, floor = 1e-3): number {
+  if (got.length !== wanted.length) return Number.POSITIVE_INFINITY;
+  let difference = 0;
+  let magnitude = floor;
+  for (let i = 0; i < wanted.length; i++) {
+    const distance = Math.abs(got[i]! - wanted[i]!);
+    if (Number.isNaN(distance)) return Number.NaN;
+    difference = Math.max(difference, distance);
+    magnitude = Math.max(magnitude, Math.abs(wanted[i]!));
+  }
+  return difference / magnitude;
+}
+
+export function floats(tensor: HostTensor): Float32Array {
+  return tensor.data as Float32Array;
+}
