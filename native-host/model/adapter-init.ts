@@ -1,5 +1,6 @@
+import { deltaName } from './adapter-graph.ts';
 import { type AdapterKind, type AdapterLayout, layOut } from './adapter-layout.ts';
-import type { ModelConfig } from './config.ts';
+import { expectedTensors, type ModelConfig } from './config.ts';
 import { normalNumbers } from './random.ts';
 
 export interface AdapterSettings {
@@ -68,4 +69,10 @@ export function initialAdapter(layout: AdapterLayout, seed: number): Float32Arra
     for (let i = 0; i < size; i++) vector[offset + i] = normal() / Math.sqrt(inner);
   }
   return vector;
+}
+
+/** A dense change of every weight, embeddings and norms included: what pretraining learns. */
+export function wholeModelLayout(config: ModelConfig): AdapterLayout {
+  const shapes = [...expectedTensors(config)].map(([name, shape]) => ({ name: deltaName(name), shape }));
+  return layOut('full', 0, 0, shapes);
 }

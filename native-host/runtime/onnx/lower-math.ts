@@ -19,11 +19,15 @@ export const mathLowerings: Record<string, Lowering> = {
     return [offset === 0 ? scaled : builder.one('Add', [scaled, builder.float(offset)])];
   },
 
+  // One Slice each: webgpu's Split has no more outputs than a shader has storage buffers.
   unflatten: ({ builder, inputs: [flat], node }) => {
-    const { shapes } = node.attributes as unknown as { shapes: number[][] };
-    if (shapes.length === 1) return [builder.reshape(flat!, shapes[0]!)];
-    const parts = builder.many('Split', [flat!, builder.int64(shapes.map(elementCount))], shapes.length, { axis: 0 });
-    return parts.map((part, i) => builder.reshape(part, shapes[i]!));
+    let end = 0;
+    return (node.attributes.shapes as number[][]).map((shape) => {
+      const start = end;
+      end += elementCount(shape);
+      const part = builder.one('Slice', [flat!, builder.int64([start]), builder.int64([end]), builder.int64([0])]);
+      return builder.reshape(part, shape);
+    });
   },
 
   flatten: ({ builder, inputs }) => {

@@ -1,0 +1,101 @@
+/** Training items packed into rows of a fixed length, several to a row, each a sequence of its own. */
+import { float32, type HostTensor, int32 } from '../runtime/device.ts';
+import type { BatchShape } from './program.ts';
+
+export interface TrainingItem {
+  tokens: readonly number[];
+  /** Loss weight of each token as a thing to predict; the first token's is not used. */
+  weights: readonly number[];
+  /** Whatever the caller wants to find its items again by. */
+  source?: unknown;
+}
+
+export interface PlacedItem {
+  item: TrainingItem;
+  /** Index of the item's first token in the batch's B·T positions. */
+  start: number;
+}
+
+export interface PackedBatch {
+  shape: BatchShape;
+  ids: Int32Array;
+  positions: Int32Array;
+  sequenceIds: Int32Array;
+  labels: Int32Array;
+  weights: Float32Array;
+  placed: PlacedItem[];
+  /** Positions whose weight is not 0. */
+  trainedTokens: number;
+  /** Σ weights, before normalising. */
+  totalWeight: number;
+}
+
+const paddingSequence = -1;
+
+/**
+ * Packs items in order, each into the first row of the current batch that has room, and starts a new batch when none
+ * has. Errors: RangeError where an item is longer than a row.
+ */
+export function pack(items: Iterable<TrainingItem>, shape: BatchShape): PackedBatch[] {
+  const batches: PackedBatch[] = [];
+  let batch = emptyBatch(shape);
+  let used = new Array<number>(shape.rows).fill(0);
+  for (const item of items) {
+    const size = item.tokens.length;
+    if (size > shape.length) throw new RangeError(`an item of ${size} tokens does not fit a row of ${shape.length}`);
+    let row = used.findIndex((taken) => taken + size <= shape.length);
+    if (row < 0) {
+      batches.push(batch);
+      batch = emptyBatch(shape);
+      used = new Array<number>(shape.rows).fill(0);
+      row = 0;
+    }
+    place(batch, item, row * shape.length + used[row]!);
+    used[row]! += size;
+  }
+  if (batch.placed.length > 0) batches.push(batch);
+  return batches;
+}
+
+function emptyBatch(shape: BatchShape): PackedBatch {
+  const count = shape.rows * shape.length;
+  return {
+    shape,
+    ids: new Int32Array(count),
+    positions: new Int32Array(count),
+    sequenceIds: new Int32Array(count).fill(paddingSequence),
+    labels: new Int32Array(count),
+    weights: new Float32Array(count),
+    placed: [],
+    trainedTokens: 0,
+    totalWeight: 0,
+  };
+}
+
+function place(batch: PackedBatch, item: TrainingItem, start: number): void {
+  const sequence = batch.placed.length;
+  item.tokens.forEach((token, i) => {
+    batch.ids[start + i] = token;
+    batch.positions[start + i] = i;
+    batch.sequenceIds[start + i] = sequence;
+    const next = item.tokens[i + 1];
+    const weight = item.weights[i + 1];
+    if (next === undefined || weight === undefined || weight === 0) return;
+    batch.labels[start + i] = next;
+    batch.weights[start + i] = weight;
+    batch.trainedTokens += 1;
+    batch.totalWeight += weight;
+  });
+  batch.placed.push({ item, start });
+}
+
+/** The inputs that the loss programs take, with the weights multiplied by `factor`. */
+export function batchInputs(batch: PackedBatch, factor: number): Record<string, HostTensor> {
+  return {
+    ids: int32(batch.ids),
+    positions: int32(batch.positions),
+    sequenceIds: int32(batch.sequenceIds, [batch.shape.rows, batch.shape.length]),
+    labels: int32(batch.labels),
+    weights: float32(factor === 1 ? batch.weights : batch.weights.map((weight) => weight * factor)),
+  };
+}

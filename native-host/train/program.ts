@@ -1,0 +1,79 @@
+/** The three programs of training: loss with gradient, loss alone, and the optimizer's step. */
+import { grad } from '../graph/grad.ts';
+import { add } from '../graph/ops/elementwise.ts';
+import { vocabCrossEntropy } from '../graph/ops/loss.ts';
+import { type AdamwSettings, adamw } from '../graph/ops/optimizer.ts';
+import { flatten, input, scalar, unflatten } from '../graph/ops/source.ts';
+import type { Value } from '../graph/value.ts';
+import { type AdaptedModel, adaptedModel } from '../model/adapter-graph.ts';
+import type { AdapterLayout } from '../model/adapter-layout.ts';
+import type { ModelConfig } from '../model/config.ts';
+import { decoder } from '../model/decoder.ts';
+import type { Program } from '../runtime/device.ts';
+
+/** Rows B and positions T of a packed batch. */
+export interface BatchShape {
+  rows: number;
+  length: number;
+}
+
+function packedLoss(config: ModelConfig, model: AdaptedModel, { rows, length }: BatchShape) {
+  const count = rows * length;
+  const ids = input('ids', [count], 'int32');
+  const positions = input('positions', [count], 'int32');
+  const sequenceIds = input('sequenceIds', [rows, length], 'int32');
+  // The runtime's rotary embedding wants a table with at least as many rows as there are tokens.
+  const { hidden, outputEmbedding } = decoder(config, model, ids, positions, { kind: 'packed', sequenceIds }, count);
+  return vocabCrossEntropy(hidden, outputEmbedding, input('labels', [count], 'int32'), input('weights', [count]));
+}
+
+function parametersOf(layout: AdapterLayout): { values: Value[]; byName: Map<string, Value> } {
+  const flat = input('parameters', [layout.length]);
+  const values = unflatten(
+    flat,
+    layout.entries.map(({ shape }) => shape),
+  );
+  return { values, byName: new Map(layout.entries.map(({ name }, i) => [name, values[i]!])) };
+}
+
+/**
+ * Inputs: ids, positions, labels [B·T] int32, sequenceIds [B, T] int32, weights [B·T], parameters and accumulated [n].
+ * Outputs: loss (Σ weights · loss), perToken and correct [B·T], gradient [n] = accumulated + this batch's.
+ */
+export function gradientProgram(config: ModelConfig, layout: AdapterLayout, shape: BatchShape): Program {
+  const { values, byName } = parametersOf(layout);
+  const losses = packedLoss(config, adaptedModel(layout, byName), shape);
+  const gradient = flatten(grad(losses.loss, values, scalar(1)));
+  return {
+    name: 'gradient',
+    outputs: { ...losses, gradient: add(input('accumulated', [layout.length]), gradient) },
+  };
+}
+
+/** As gradientProgram without the gradient. A null layout measures the base. */
+export function lossProgram(config: ModelConfig, layout: AdapterLayout | null, shape: BatchShape): Program {
+  const parameters = layout === null ? new Map<string, Value>() : parametersOf(layout).byName;
+  return { name: 'loss', outputs: { ...packedLoss(config, adaptedModel(layout, parameters), shape) } };
+}
+
+/** Inputs: parameters, first, second, gradient [n], learningRate and step (scalars). Outputs: the next three, and gradientNorm. */
+export function updateProgram(length: number, settings: AdamwSettings): Program {
+  const vector = (name: string) => input(name, [length]);
+  const next = adamw(
+    vector('parameters'),
+    { first: vector('first'), second: vector('second') },
+    vector('gradient'),
+    input('learningRate', []),
+    input('step', []),
+    settings,
+  );
+  return {
+    name: 'update',
+    outputs: {
+      nextParameters: next.parameters,
+      nextFirst: next.first,
+      nextSecond: next.second,
+      gradientNorm: next.gradientNorm,
+    },
+  };
+}

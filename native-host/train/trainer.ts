@@ -1,0 +1,155 @@
+/** Training state on a device: parameters, optimizer moments, and the programs that advance them. */
+import type { AdamwSettings } from '../graph/ops/optimizer.ts';
+import type { AdapterLayout } from '../model/adapter-layout.ts';
+import type { ModelConfig } from '../model/config.ts';
+import type { StoredTensor } from '../model/safetensors.ts';
+import { type Device, type DeviceTensor, type Executable, float32 } from '../runtime/device.ts';
+import { batchInputs, type PackedBatch } from './packing.ts';
+import { type BatchShape, gradientProgram, lossProgram, updateProgram } from './program.ts';
+
+/** What training and measuring need of a base model. */
+export interface TrainableModel {
+  config: ModelConfig;
+  /** All F32, in one folder. */
+  weights: ReadonlyMap<string, StoredTensor>;
+}
+
+export interface TrainerState {
+  vector: Float32Array;
+  first: Float32Array;
+  second: Float32Array;
+  /** Optimizer steps taken. */
+  step: number;
+}
+
+export interface BatchLoss {
+  /** Mean loss, weighted as the items ask. */
+  loss: number;
+  /** [B·T], for every position. */
+  perToken: Float32Array;
+  correct: Float32Array;
+}
+
+/** AdamW as the paper's code has it, without weight decay. */
+export const defaultOptimizer: AdamwSettings = { beta1: 0.9, beta2: 0.98, epsilon: 1e-8, weightDecay: 0, clipNorm: 1 };
+
+export class Trainer {
+  private readonly programs = new Map<string, Promise<Executable>>();
+  private update: Executable | null = null;
+  private gradient: DeviceTensor | null = null;
+
+  private constructor(
+    private readonly device: Device,
+    private readonly model: TrainableModel,
+    readonly layout: AdapterLayout,
+    private readonly optimizer: AdamwSettings,
+    private readonly zeros: DeviceTensor,
+    private parameters: DeviceTensor,
+    private first: DeviceTensor,
+    private second: DeviceTensor,
+    private steps: number,
+  ) {}
+
+  /** Puts the state on the device; nothing is compiled yet. */
+  static async open(
+    device: Device,
+    model: TrainableModel,
+    layout: AdapterLayout,
+    state: TrainerState,
+    optimizer: AdamwSettings = defaultOptimizer,
+  ): Promise<Trainer> {
+    const zeros = await device.upload(float32(new Float32Array(layout.length)));
+    const parameters = await device.upload(float32(state.vector));
+    const first = await device.upload(float32(state.first));
+    const second = await device.upload(float32(state.second));
+    return new Trainer(device, model, layout, optimizer, zeros, parameters, first, second, state.step);
+  }
+
+  get step(): number {
+    return this.steps;
+  }
+
+  /**
+   * Adds a batch's gradient to what has been accumulated. `totalWeight` is the sum of the weights of all batches that
+   * go into the step, so that the step's loss is their weighted mean.
+   */
+  async accumulate(batch: PackedBatch, totalWeight: number): Promise<BatchLoss> {
+    const program = await this.program('gradient', batch.shape);
+    const inputs = { parameters: this.parameters, accumulated: this.gradient ?? this.zeros };
+    const { host, device } = await program.run({ ...batchInputs(batch, 1 / totalWeight), ...inputs });
+    if (this.gradient !== null) await this.device.release([this.gradient]);
+    this.gradient = device.gradient!;
+    return {
+      loss: (host.loss!.data[0]! * totalWeight) / batch.totalWeight,
+      perToken: host.perToken!.data as Float32Array,
+      correct: host.correct!.data as Float32Array,
+    };
+  }
+
+  /** Takes an optimizer step with the accumulated gradient. Returns the gradient's norm before clipping. */
+  async takeStep(learningRate: number): Promise<number> {
+    if (this.gradient === null) throw new Error('no gradient has been accumulated');
+    this.update ??= await this.device.compile(updateProgram(this.layout.length, this.optimizer), {
+      weights: new Map(),
+      deviceOutputs: ['nextParameters', 'nextFirst', 'nextSecond'],
+    });
+    const { host, device } = await this.update.run({
+      parameters: this.parameters,
+      first: this.first,
+      second: this.second,
+      gradient: this.gradient,
+      learningRate: float32(Float32Array.of(learningRate), []),
+      step: float32(Float32Array.of(this.steps + 1), []),
+    });
+    const gradientNorm = host.gradientNorm!.data[0]!;
+    if (!Number.isFinite(gradientNorm)) {
+      throw new Error(`the gradient is not finite at step ${this.steps + 1}: lower the learning rate, or check the model's weights`);
+    }
+    await this.device.release([this.parameters, this.first, this.second, this.gradient]);
+    this.gradient = null;
+    this.parameters = device.nextParameters!;
+    this.first = device.nextFirst!;
+    this.second = device.nextSecond!;
+    this.steps += 1;
+    return gradientNorm;
+  }
+
+  /** The loss of a batch under the current parameters. */
+  async measure(batch: PackedBatch): Promise<BatchLoss> {
+    const program = await this.program('loss', batch.shape);
+    const { host } = await program.run({ ...batchInputs(batch, 1), parameters: this.parameters });
+    return {
+      loss: host.loss!.data[0]! / Math.max(batch.totalWeight, 1e-9),
+      perToken: host.perToken!.data as Float32Array,
+      correct: host.correct!.data as Float32Array,
+    };
+  }
+
+  async state(): Promise<TrainerState> {
+    const [vector, first, second] = await Promise.all(
+      [this.parameters, this.first, this.second].map(async (tensor) => (await this.device.download(tensor)).data as Float32Array),
+    );
+    return { vector: vector!, first: first!, second: second!, step: this.steps };
+  }
+
+  async close(): Promise<void> {
+    const tensors = [this.zeros, this.parameters, this.first, this.second, this.gradient].filter((tensor) => tensor !== null);
+    await this.device.release(tensors);
+    for (const program of this.programs.values()) await (await program).release();
+    await this.update?.release();
+  }
+
+  private program(kind: 'gradient' | 'loss', shape: BatchShape): Promise<Executable> {
+    const key = `${kind} ${shape.rows} ${shape.length}`;
+    let program = this.programs.get(key);
+    if (program === undefined) {
+      const { config, weights } = this.model;
+      program =
+        kind === 'gradient'
+          ? this.device.compile(gradientProgram(config, this.layout, shape), { weights, deviceOutputs: ['gradient'] })
+          : this.device.compile(lossProgram(config, this.layout, shape), { weights });
+      this.programs.set(key, program);
+    }
+    return program;
+  }
+}
