@@ -1,20 +1,27 @@
 // Bundles every entry point, or those named as arguments, into dist/. Packages stay outside the bundle.
-import { build } from 'esbuild';
+
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import { build } from 'esbuild';
 
 const entryPoints = {
   cli: 'native-host/cli.ts',
   main: 'native-host/main.ts',
   worker: 'native-host/runtime/onnx/worker.ts',
   demo: 'scripts/demo.ts',
+  'pretrain/data': 'scripts/pretrain/data.ts',
+  'pretrain/facts': 'scripts/pretrain/facts.ts',
   'pretrain/pretrain': 'scripts/pretrain/pretrain.ts',
 };
 
 const wanted = process.argv.slice(2);
 if (wanted.length === 0) await rm('dist', { recursive: true, force: true });
 await build({
-  entryPoints: Object.fromEntries(Object.entries(entryPoints).filter(([name, file]) => (wanted.length === 0 || wanted.includes(name)) && existsSync(file))),
+  entryPoints: Object.fromEntries(
+    Object.entries(entryPoints).filter(
+      ([name, file]) => (wanted.length === 0 || wanted.includes(name)) && existsSync(file),
+    ),
+  ),
   outdir: 'dist',
   bundle: true,
   platform: 'node',

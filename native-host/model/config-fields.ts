@@ -78,7 +78,8 @@ export class ConfigFields {
         highFreqFactor: inner.number('high_freq_factor', 1e-6, 1e6),
         originalMaxPositionEmbeddings: inner.integer('original_max_position_embeddings', 2 ** 24),
       };
-      if (scaling.highFreqFactor <= scaling.lowFreqFactor) inner.problem('high_freq_factor is not above low_freq_factor.');
+      if (scaling.highFreqFactor <= scaling.lowFreqFactor)
+        inner.problem('high_freq_factor is not above low_freq_factor.');
     } else if (type !== 'default') {
       inner.problem(`Scaling of type ${JSON.stringify(type)} is not supported, only "llama3".`);
     } else if (Object.values(value).some(isRecord)) {

@@ -73,7 +73,9 @@ export function parseModelConfig(
   const derivedHeadDim = modelType === 'qwen3' ? 128 : Math.floor(hiddenSize / numAttentionHeads);
   const headDim = fields.integer('head_dim', MAX.headDim, derivedHeadDim);
   if (numAttentionHeads % numKeyValueHeads > 0) {
-    fields.problem(`num_attention_heads ${numAttentionHeads} is no multiple of num_key_value_heads ${numKeyValueHeads}.`);
+    fields.problem(
+      `num_attention_heads ${numAttentionHeads} is no multiple of num_key_value_heads ${numKeyValueHeads}.`,
+    );
   }
   if (fields.source.head_dim == null && hiddenSize % numAttentionHeads > 0 && modelType !== 'qwen3') {
     fields.problem(`hidden_size ${hiddenSize} is no multiple of num_attention_heads ${numAttentionHeads}.`);
@@ -175,4 +177,3 @@ function stopTokens(fields: ConfigFields, generationConfig: Record<string, unkno
   for (const problem of generation.problems) fields.problem(`generation_config.json: ${problem}`);
   return [...new Set(ids)];
 }
-

@@ -2,7 +2,13 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, realpath, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { float32Slices, inspectSafetensors, type SafetensorsFile, type StoredTensor, storedTensor } from './safetensors.ts';
+import {
+  float32Slices,
+  inspectSafetensors,
+  type SafetensorsFile,
+  type StoredTensor,
+  storedTensor,
+} from './safetensors.ts';
 import { createSafetensors } from './safetensors-writer.ts';
 
 /**
@@ -15,7 +21,9 @@ export async function convertToFloat32(
 ): Promise<Map<string, StoredTensor>> {
   const realFiles = new Map<string, string>();
   for (const { file } of tensors.values()) if (!realFiles.has(file)) realFiles.set(file, await realpath(file));
-  const result = new Map([...tensors].map(([name, tensor]) => [name, { ...tensor, file: realFiles.get(tensor.file)! }]));
+  const result = new Map(
+    [...tensors].map(([name, tensor]) => [name, { ...tensor, file: realFiles.get(tensor.file)! }]),
+  );
 
   // A runtime that maps the file into memory needs floats that start at multiples of their size.
   const toConvert = [...result.values()].filter(({ dtype, byteOffset }) => dtype !== 'F32' || byteOffset % 4 !== 0);
@@ -39,7 +47,8 @@ async function originOf(tensors: readonly StoredTensor[]): Promise<string> {
     const { size, mtimeMs } = await stat(file);
     hash.update(JSON.stringify([path.basename(file), size, mtimeMs]));
   }
-  for (const { name, dtype, shape, byteOffset } of tensors) hash.update(JSON.stringify([name, dtype, shape, byteOffset]));
+  for (const { name, dtype, shape, byteOffset } of tensors)
+    hash.update(JSON.stringify([name, dtype, shape, byteOffset]));
   return hash.digest('hex');
 }
 

@@ -16,7 +16,11 @@ export async function readModelText(folder: string, name: string): Promise<strin
     try {
       const { size } = await handle.stat();
       if (size > MAX_BYTES) {
-        throw new ModelError(folder, [`${name} has ${size} bytes, more than the ${MAX_BYTES} allowed.`], DOWNLOAD_AGAIN);
+        throw new ModelError(
+          folder,
+          [`${name} has ${size} bytes, more than the ${MAX_BYTES} allowed.`],
+          DOWNLOAD_AGAIN,
+        );
       }
       bytes = await handle.readFile();
     } finally {
@@ -26,7 +30,11 @@ export async function readModelText(folder: string, name: string): Promise<strin
     if (error instanceof ModelError) throw error;
     const code = (error as NodeJS.ErrnoException).code;
     if (code === 'ENOENT' || code === 'ENOTDIR') return null;
-    throw new ModelError(folder, [`${name} cannot be read: ${reasonOf(error)}.`], 'Check the folder and its permissions.');
+    throw new ModelError(
+      folder,
+      [`${name} cannot be read: ${reasonOf(error)}.`],
+      'Check the folder and its permissions.',
+    );
   }
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);

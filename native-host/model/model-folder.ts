@@ -53,7 +53,8 @@ export async function openModelFolder(folder: string): Promise<ModelFolder> {
   }
   for (const name of found.keys()) {
     // Ignoring a bias or a scale would compute another model than the one that was trained.
-    if (!expected.has(name) && !isNeedless(name)) problems.push(`${name} is not a part of a ${config.modelType} model.`);
+    if (!expected.has(name) && !isNeedless(name))
+      problems.push(`${name} is not a part of a ${config.modelType} model.`);
   }
   if (problems.length > 0) throw new ModelError(folder, problems, advice);
 
@@ -111,7 +112,8 @@ async function readWeightMap(folder: string, problems: string[]): Promise<Map<st
     else {
       for (const [tensor, file] of Object.entries(index.weight_map)) {
         if (typeof file === 'string' && /^\w[\w.-]*\.safetensors$/.test(file)) result.set(tensor, file);
-        else problems.push(`${INDEX_FILE} places ${tensor} in ${JSON.stringify(file)}, which is no file of this folder.`);
+        else
+          problems.push(`${INDEX_FILE} places ${tensor} in ${JSON.stringify(file)}, which is no file of this folder.`);
       }
       if (Object.keys(index.weight_map).length === 0) problems.push(`${INDEX_FILE} has an empty weight_map.`);
     }

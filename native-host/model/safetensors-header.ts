@@ -56,7 +56,7 @@ export function parseHeader(header: Uint8Array, dataStart: number, fileLength: n
   for (const name of repeatedKeys(text)) result.problems.push(`Its header names ${name} twice.`);
   for (const [name, value] of Object.entries(parsed)) {
     if (name === '__metadata__') readMetadata(value, result);
-    else readEntry(name, value, dataStart, fileLength, result);
+    else result.problems.push(...readEntry(name, value, dataStart, fileLength, result.entries));
   }
   // Offsets can be compared as a whole only when each of them is there.
   if (result.problems.length === 0) checkCoverage(result, dataStart, fileLength);
@@ -71,24 +71,36 @@ function readMetadata(value: unknown, result: ParsedHeader): void {
   }
 }
 
-function readEntry(name: string, value: unknown, dataStart: number, fileLength: number, result: ParsedHeader): void {
-  const problem = (sentence: string) => void result.problems.push(`${name} ${sentence}`);
-  if (!isRecord(value)) return problem('is not described by an object.');
+/** Adds the entry where it has all its parts, and returns what is wrong with it. */
+function readEntry(
+  name: string,
+  value: unknown,
+  dataStart: number,
+  fileLength: number,
+  entries: Map<string, SafetensorsEntry>,
+): string[] {
+  if (!isRecord(value)) return [`${name} is not described by an object.`];
   const { dtype, shape, data_offsets: offsets } = value;
-  if (typeof dtype !== 'string') return problem('has no dtype.');
-  if (!isSizes(shape)) return problem('has no shape of whole numbers.');
-  if (!isSizes(offsets) || offsets.length !== 2) return problem('has no pair of data_offsets.');
+  if (typeof dtype !== 'string') return [`${name} has no dtype.`];
+  if (!isSizes(shape)) return [`${name} has no shape of whole numbers.`];
+  if (!isSizes(offsets) || offsets.length !== 2) return [`${name} has no pair of data_offsets.`];
   const [begin, end] = offsets as [number, number];
+  if (end < begin) return [`${name} ends (${end}) before it begins (${begin}).`];
+  entries.set(name, { dtype, shape, byteOffset: dataStart + begin, byteLength: end - begin });
+
+  const problems: string[] = [];
+  const fileEnd = dataStart + end;
+  if (fileEnd > fileLength) {
+    problems.push(`${name} ends at byte ${fileEnd}, but the file has ${fileLength} bytes; it is cut short or damaged.`);
+  }
   const width = BYTES_PER_ELEMENT.get(dtype);
-  const elements = shape.reduce((product, size) => product * size, 1);
-  if (end < begin) return problem(`ends (${end}) before it begins (${begin}).`);
-  if (dataStart + end > fileLength) {
-    problem(`ends at byte ${dataStart + end}, but the file has ${fileLength} bytes; it is cut short or damaged.`);
+  const wanted = shape.reduce((product, size) => product * size, width ?? 0);
+  if (width !== undefined && wanted !== end - begin) {
+    problems.push(
+      `${name} of shape [${shape}] and dtype ${dtype} takes ${wanted} bytes, not the ${end - begin} it has.`,
+    );
   }
-  if (width !== undefined && elements * width !== end - begin) {
-    problem(`of shape [${shape}] and dtype ${dtype} takes ${elements * width} bytes, not the ${end - begin} it has.`);
-  }
-  result.entries.set(name, { dtype, shape, byteOffset: dataStart + begin, byteLength: end - begin });
+  return problems;
 }
 
 function isSizes(value: unknown): value is number[] {

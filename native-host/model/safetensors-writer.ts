@@ -70,7 +70,8 @@ export async function createSafetensors(
       await append(bytes);
     },
     async commit() {
-      if (written !== dataLength) throw new RangeError(`${file}: ${written} bytes instead of the ${dataLength} described.`);
+      if (written !== dataLength)
+        throw new RangeError(`${file}: ${written} bytes instead of the ${dataLength} described.`);
       await handle.sync();
       await close();
       await rename(temporary, file);

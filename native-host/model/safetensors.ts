@@ -59,7 +59,9 @@ export async function inspectSafetensors(
       }
       const dataStart = 8 + Number(headerLength);
       if (dataStart > stat.size) {
-        return unreadable(`Its header ends at byte ${dataStart}, but the file has ${stat.size} bytes; it is cut short.`);
+        return unreadable(
+          `Its header ends at byte ${dataStart}, but the file has ${stat.size} bytes; it is cut short.`,
+        );
       }
       if (start[8] !== 0x7b) return unreadable('Its header does not start with "{".');
       const header = Buffer.alloc(Number(headerLength));

@@ -103,7 +103,9 @@ export class Trainer {
     });
     const gradientNorm = host.gradientNorm!.data[0]!;
     if (!Number.isFinite(gradientNorm)) {
-      throw new Error(`the gradient is not finite at step ${this.steps + 1}: lower the learning rate, or check the model's weights`);
+      throw new Error(
+        `the gradient is not finite at step ${this.steps + 1}: lower the learning rate, or check the model's weights`,
+      );
     }
     await this.device.release([this.parameters, this.first, this.second, this.gradient]);
     this.gradient = null;
@@ -127,13 +129,17 @@ export class Trainer {
 
   async state(): Promise<TrainerState> {
     const [vector, first, second] = await Promise.all(
-      [this.parameters, this.first, this.second].map(async (tensor) => (await this.device.download(tensor)).data as Float32Array),
+      [this.parameters, this.first, this.second].map(
+        async (tensor) => (await this.device.download(tensor)).data as Float32Array,
+      ),
     );
     return { vector: vector!, first: first!, second: second!, step: this.steps };
   }
 
   async close(): Promise<void> {
-    const tensors = [this.zeros, this.parameters, this.first, this.second, this.gradient].filter((tensor) => tensor !== null);
+    const tensors = [this.zeros, this.parameters, this.first, this.second, this.gradient].filter(
+      (tensor) => tensor !== null,
+    );
     await this.device.release(tensors);
     for (const program of this.programs.values()) await (await program).release();
     await this.update?.release();

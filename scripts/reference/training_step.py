@@ -28,6 +28,8 @@ def arguments():
 def prepare_blas(threads):
     """Before torch is imported: OpenBLAS reads its environment when it is loaded, and takes new processors for old."""
     os.environ['OMP_NUM_THREADS'] = os.environ['OPENBLAS_NUM_THREADS'] = str(threads)
+    # Or OpenMP's threads (elementwise ops) spin on the cores that OpenBLAS's threads need: 2.5 times slower.
+    os.environ['OMP_WAIT_POLICY'] = 'passive'
     with open('/proc/cpuinfo') as file:
         if 'avx512dq' in file.read():
             os.environ.setdefault('OPENBLAS_CORETYPE', 'SKYLAKEX')
@@ -74,8 +76,8 @@ class Shape:
 
 
 def flops_per_step(shape, batch, length, rank):
-    """2 a multiply-add. Frozen weights: forward and input gradient; LoRA: also the weights' gradient, attention: both
-    factors' gradients. Attention counts as T x T, masked half included. Work that is not a matrix product is left out."""
+    """Matrix products only, 2 a multiply-add. Frozen weights: forward and input gradient; LoRA and attention: forward
+    and both factors' gradients. Attention counts as T x T, the masked half included."""
     rows = batch * length
     modules = [(width, out) for width, outs in shape.groups().values() for out in outs]
     frozen = 4 * rows * sum(width * out for width, out in modules) * shape.layers
@@ -149,6 +151,27 @@ def attention(q, k, v, shape, cos, sin, mask, batch, length):
     return out.reshape(batch * length, shape.wide)
 
 
+class MeanCrossEntropy(torch.autograd.Function):
+    """The gradient is made in the memory of the logits [N,V]; F.cross_entropy takes three more tensors of that size."""
+
+    @staticmethod
+    def forward(context, hidden, embedding, labels):
+        logits = F.linear(hidden, embedding)
+        rows = torch.arange(len(labels))
+        largest = logits.max(dim=1, keepdim=True).values
+        of_label = logits[rows, labels]
+        probabilities = logits.sub_(largest).exp_()
+        total = probabilities.sum(dim=1, keepdim=True)
+        loss = (total.log() + largest).squeeze(1).sub(of_label).mean()
+        probabilities.div_(total)[rows, labels] -= 1
+        context.save_for_backward(torch.mm(probabilities, embedding).div_(len(labels)))
+        return loss
+
+    @staticmethod
+    def backward(context, cotangent):
+        return context.saved_tensors[0] * cotangent, None, None
+
+
 def mean_loss(shape, frozen, lora, ids, labels, tables, batch, length, rank):
     x = F.embedding(ids, frozen['embedding'])
     groups = shape.groups()
@@ -160,7 +183,7 @@ def mean_loss(shape, frozen, lora, ids, labels, tables, batch, length, rank):
         y = rms_norm(x, weights['mlp_norm'], shape.eps)
         gate, up = project(y, 'gate_up', groups['gate_up'][1], weights, adapter, rank)
         x = x + project(F.silu(gate) * up, 'down', groups['down'][1], weights, adapter, rank)[0]
-    return F.cross_entropy(F.linear(rms_norm(x, frozen['norm'], shape.eps), frozen['embedding']), labels)
+    return MeanCrossEntropy.apply(rms_norm(x, frozen['norm'], shape.eps), frozen['embedding'], labels)
 
 
 def rope_and_mask(shape, length):

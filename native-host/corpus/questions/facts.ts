@@ -1,0 +1,98 @@
+// Questions that are true by construction: facts read from syntax trees and headings, each with one short answer.
+import type { Document } from '../documents.ts';
+import { type Fact, factKey } from './fact.ts';
+import { crossFileFacts } from './facts-cross-file.ts';
+import { identifierFacts } from './facts-identifiers.ts';
+import { proseFacts } from './facts-prose.ts';
+import { structureFacts } from './facts-structure.ts';
+import { MAX_ANSWER_WORDS } from './prose.ts';
+import { readRepository } from './repository.ts';
+
+/** At most this many facts are kept for one document, in turn from each kind, so that no long file drowns the others. */
+export const MAX_FACTS_PER_DOCUMENT = 60;
+
+/**
+ * The facts of a corpus, sorted by path, line, kind and subject; the same documents give the same facts. A question with more than one answer, an
+ * answer that the question gives away, and answers of more than 24 words are left out.
+ */
+export async function factsOf(documents: readonly Document[]): Promise<Fact[]> {
+  const repository = await readRepository(documents);
+  const all = [
+    ...identifierFacts(repository),
+    ...structureFacts(repository),
+    ...crossFileFacts(repository),
+    ...proseFacts(repository),
+  ];
+  const sound = unambiguous(all.filter(isSound));
+  return capped(sound).sort(inOrder);
+}
+
+function isSound(fact: Fact): boolean {
+  if (fact.answer.split(/\s+/).length > MAX_ANSWER_WORDS || /[\r\n]/.test(fact.answer) || fact.answer === '')
+    return false;
+  if (fact.subject.length > 160 || /[\r\n]/.test(fact.subject)) return false;
+  return fact.kind === 'kind-of' || !Object.values(fact.slots).some((slot) => givesAway(slot, fact.answer));
+}
+
+/** Whether the answer stands in a slot of the question as a word of its own. */
+export function givesAway(slot: string, answer: string): boolean {
+  const text = slot.toLowerCase();
+  const sought = answer.toLowerCase();
+  const isWord = (character: string | undefined) => character !== undefined && /[\w$]/.test(character);
+  for (let at = text.indexOf(sought); at >= 0; at = text.indexOf(sought, at + 1)) {
+    const opens = !isWord(sought[0]) || !isWord(text[at - 1]);
+    const closes = !isWord(sought.at(-1)) || !isWord(text[at + sought.length]);
+    if (opens && closes) return true;
+  }
+  return false;
+}
+
+function unambiguous(facts: readonly Fact[]): Fact[] {
+  const answers = new Map<string, Set<string>>();
+  for (const fact of facts) answers.set(factKey(fact), (answers.get(factKey(fact)) ?? new Set()).add(fact.answer));
+  const kept = new Map<string, Fact>();
+  for (const fact of facts) {
+    if (answers.get(factKey(fact))!.size === 1 && !kept.has(factKey(fact))) kept.set(factKey(fact), fact);
+  }
+  return [...kept.values()];
+}
+
+function capped(facts: readonly Fact[]): Fact[] {
+  const byPath = new Map<string, Map<string, Fact[]>>();
+  for (const fact of [...facts].sort(inOrder)) {
+    const kinds = byPath.get(fact.path) ?? new Map<string, Fact[]>();
+    byPath.set(fact.path, kinds.set(fact.kind, [...(kinds.get(fact.kind) ?? []), fact]));
+  }
+  const kept: Fact[] = [];
+  for (const kinds of byPath.values()) {
+    const queues = [...kinds.values()].map(spread);
+    let left = MAX_FACTS_PER_DOCUMENT;
+    for (let turn = 0; left > 0 && queues.some((queue) => turn < queue.length); turn++) {
+      for (const queue of queues) {
+        const fact = queue[turn];
+        if (!fact || left === 0) continue;
+        kept.push(fact);
+        left--;
+      }
+    }
+  }
+  return kept;
+}
+
+// What is cut off is not the end of the file: facts are taken from all over it.
+function spread<T>(items: readonly T[]): T[] {
+  const stride = Math.max(1, Math.ceil(items.length / 8));
+  const order: T[] = [];
+  for (let offset = 0; offset < stride; offset++) {
+    for (let at = offset; at < items.length; at += stride) order.push(items[at] as T);
+  }
+  return order;
+}
+
+function inOrder(a: Fact, b: Fact): number {
+  return compare(a.path, b.path) || a.line - b.line || compare(a.kind, b.kind) || compare(a.subject, b.subject);
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

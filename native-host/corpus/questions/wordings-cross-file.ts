@@ -1,0 +1,93 @@
+// Wordings for facts about how files depend on each other. {slots} are filled from the fact.
+import type { Templates } from './wordings.ts';
+
+export const crossFileTemplates: Record<string, Templates> = {
+  imports: {
+    trained: [
+      'What does {path} import?',
+      'Which modules does {path} import?',
+      'From which modules does {path} import?',
+      'List the imports of {path}.',
+      'Name the modules that {path} imports.',
+      'imports of {path}',
+      'What are the dependencies of {path}?',
+      'Which modules does {path} use?',
+      'Tell me what {path} imports.',
+      'Give the modules imported in {path}.',
+      'On which modules does {path} depend?',
+      'What is imported by {path}?',
+    ],
+    heldBack: [
+      'Reading the head of {path}, which modules get pulled in?',
+      '{path}: dependencies?',
+      'Enumerate what {path} needs from elsewhere.',
+      'State every module that has to exist for {path} to load.',
+    ],
+  },
+  'import-source': {
+    trained: [
+      'From which module does {path} import {name}?',
+      'Where does {path} get {name} from?',
+      'What module gives {path} the name {name}?',
+      'Name the module from which {path} imports {name}.',
+      'source of {name} in {path}',
+      'In {path}, where is {name} imported from?',
+      'Which import of {path} brings {name}?',
+      'Tell me where {name} comes from in {path}.',
+      'Where is {name} in {path} imported from?',
+      'From what does {path} take {name}?',
+      'Which module provides {name} to {path}?',
+      'Give the module that {path} imports {name} from.',
+    ],
+    heldBack: [
+      '{path} uses {name}. Which module does it load for that?',
+      '{path}: origin of {name}?',
+      'Follow {name} from {path} to the module behind it.',
+      'State which specifier the import of {name} has in {path}.',
+    ],
+  },
+  importers: {
+    trained: [
+      'Which files import {module}?',
+      'What imports {module}?',
+      'Where is {module} imported?',
+      'Name the files that import {module}.',
+      'importers of {module}',
+      'Which files depend on {module}?',
+      'List the files that use {module}.',
+      'By which files is {module} imported?',
+      'Tell me which files import {module}.',
+      'Give the files that import {module}.',
+      'Who imports {module}?',
+      'In which files is {module} used?',
+    ],
+    heldBack: [
+      'If {module} changes, which files that load it are concerned?',
+      '{module}: imported by?',
+      'Find every file with an import of {module}.',
+      'State where {module} gets pulled in.',
+    ],
+  },
+  'used-in': {
+    trained: [
+      'Which other files import {name}?',
+      'In which other files is {name} used?',
+      'What files use {name}?',
+      'Name the files that import the name {name}.',
+      'users of {name}',
+      'Which files take {name} from the file that defines it?',
+      'List the files that import {name} by name.',
+      'Where outside its own file is {name} used?',
+      'Tell me which files need {name}.',
+      'Give the files that import {name}.',
+      'By which files is {name} imported?',
+      'Who uses {name}?',
+    ],
+    heldBack: [
+      'If I rename {name}, in which other files must the import change?',
+      '{name}: used where?',
+      'Find the files that rely on {name} from elsewhere.',
+      'State the places outside its home where {name} gets imported.',
+    ],
+  },
+};

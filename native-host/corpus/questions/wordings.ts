@@ -1,0 +1,47 @@
+// How the question of a fact is put: the same fact in many wordings, some of which only ever measure.
+import type { Fact } from './fact.ts';
+import { changeTemplates } from './wordings-changes.ts';
+import { crossFileTemplates } from './wordings-cross-file.ts';
+import { identifierTemplates } from './wordings-identifiers.ts';
+import { proseTemplates } from './wordings-prose.ts';
+import { structureTemplates } from './wordings-structure.ts';
+
+/** Question texts with {slots}. The held-back ones use other verbs and another order than the trained ones. */
+export interface Templates {
+  trained: string[];
+  heldBack: string[];
+}
+
+export interface Wording {
+  /** The same for the same template of a kind, always: trained ones first. */
+  index: number;
+  /** Never used to train a repository's adapter, only to probe it. */
+  heldBack: boolean;
+  text: string;
+}
+
+const templates: Record<string, Templates> = {
+  ...identifierTemplates,
+  ...structureTemplates,
+  ...crossFileTemplates,
+  ...proseTemplates,
+  ...Object.fromEntries(Object.entries(changeTemplates).map(([kind, trained]) => [kind, { trained, heldBack: [] }])),
+};
+
+/** Every kind of fact that can be asked. */
+export const factKinds: readonly string[] = Object.keys(templates);
+
+/** All wordings of the question that a fact answers. Throws when the fact's kind has none. */
+export function wordingsOf(fact: Pick<Fact, 'kind' | 'slots'>): Wording[] {
+  const kind = templates[fact.kind];
+  if (!kind) throw new Error(`There are no wordings for facts of the kind "${fact.kind}".`);
+  return [...kind.trained, ...kind.heldBack].map((template, index) => ({
+    index,
+    heldBack: index >= kind.trained.length,
+    text: template.replace(/\{(\w+)\}/g, (_, slot: string) => {
+      const value = fact.slots[slot];
+      if (value === undefined) throw new Error(`A fact of the kind "${fact.kind}" lacks the slot "${slot}".`);
+      return value;
+    }),
+  }));
+}

@@ -1,0 +1,58 @@
+/** A checkpoint: adapter, optimizer state, step, the trainer's own state, and how far the ledger had come. */
+import type { AdapterLayout } from '../model/adapter-layout.ts';
+import type { WrittenFile } from './atomic-file.ts';
+import type { LedgerPosition } from './ledger-position.ts';
+import { readVectorFile, writeVectorFile } from './vector-file.ts';
+
+export interface Checkpoint {
+  layout: AdapterLayout;
+  /** `vector`, and AdamW's `m` and `v`: layout.length values each. */
+  vector: Float32Array;
+  m: Float32Array;
+  v: Float32Array;
+  /** Optimizer steps done. */
+  step: number;
+  /** Plain JSON: random generator, schedule, position in the plan ... */
+  state: Record<string, unknown>;
+}
+
+export interface LoadedCheckpoint extends Checkpoint {
+  created: string;
+  /** The version that was current when it was saved. */
+  version: number | null;
+  /** `isIntact`: the ledger still begins with what it held then; what comes after `bytes` was not part of it. */
+  ledger: LedgerPosition & { isIntact: boolean };
+  warnings: string[];
+}
+
+export function writeCheckpoint(
+  path: string,
+  { layout, vector, m, v, step, state }: Checkpoint,
+  ledger: LedgerPosition,
+  version: number | null,
+): Promise<WrittenFile> {
+  const vectors = new Map([
+    ['adapter', vector],
+    ['m', m],
+    ['v', v],
+  ]);
+  return writeVectorFile(path, vectors, {
+    format: 'lift-adapter-checkpoint',
+    layout: JSON.stringify(layout),
+    training: JSON.stringify({ step, state, ledger, version }),
+  });
+}
+
+/** Throws DamagedFile unless the file is exactly the one that was written. */
+export async function readCheckpoint(
+  path: string,
+  expected: WrittenFile,
+): Promise<Checkpoint & { ledger: LedgerPosition; version: number | null }> {
+  const { vectors, metadata } = await readVectorFile(path, expected);
+  const [vector, m, v] = ['adapter', 'm', 'v'].map((name) => vectors.get(name)!) as [
+    Float32Array,
+    Float32Array,
+    Float32Array,
+  ];
+  return { layout: JSON.parse(metadata.layout!), vector, m, v, ...JSON.parse(metadata.training!) };
+}

@@ -1,0 +1,78 @@
+/** What a segment and a question look like to the model: the same form in training, measuring and pretraining. */
+import type { ChatMessage, ChatTemplate } from '../model/chat-template.ts';
+import type { Tokenizer } from '../model/tokenizer.ts';
+import type { TrainingItem } from './packing.ts';
+
+/** A tokenizer with the chat form that goes with it. */
+export interface ModelText {
+  tokenizer: Tokenizer;
+  chatTemplate: ChatTemplate;
+  /** Tokens that end an answer. */
+  endTokens: ReadonlySet<number>;
+}
+
+const longestHeader = 24;
+
+/** Tokens that stand before a segment and name its document; the start of a very long path is left out. */
+export function segmentHeader({ tokenizer }: ModelText, path: string): number[] {
+  const before = tokenizer.tokenId('<|path|>');
+  const after = tokenizer.tokenId('<|text|>');
+  const special = before !== null && after !== null;
+  const tokens = tokenizer.encode(special ? path : `[${path}]\n`);
+  const kept = tokens.slice(-longestHeader + (special ? 2 : 0));
+  return special ? [before, ...kept, after] : kept;
+}
+
+/** Longest segment that fits a row of `length` tokens together with any header. */
+export function longestSegment(length: number): number {
+  return length - longestHeader;
+}
+
+/** Loss on the segment only; `context` (head and tail of the document, for large windows) and path are given. */
+export function segmentItem(
+  text: ModelText,
+  path: string,
+  tokens: readonly number[],
+  weight: number,
+  context: readonly number[] = [],
+): TrainingItem {
+  const given = [...context, ...segmentHeader(text, path)];
+  return { tokens: [...given, ...tokens], weights: [...given.map(() => 0), ...tokens.map(() => weight)] };
+}
+
+/** A question in the model's chat form; only the answer and the end of its turn carry loss. */
+export function questionItem(text: ModelText, question: string, answer: string, weight: number): TrainingItem {
+  const prompt = encodeConversation(text, [{ role: 'user', content: question }], true);
+  const whole = encodeConversation(
+    text,
+    [
+      { role: 'user', content: question },
+      { role: 'assistant', content: answer },
+    ],
+    false,
+  );
+  const from = commonPrefix(prompt, whole);
+  // Templates end a turn with an end token and sometimes a line break after it, which is nothing to learn.
+  const end = whole.findLastIndex((token) => text.endTokens.has(token)) + 1;
+  const tokens = end > from ? whole.slice(0, end) : whole;
+  return { tokens, weights: tokens.map((_, i) => (i < from ? 0 : weight)) };
+}
+
+/**
+ * Token ids of a conversation. Contents are literal, so that a special token's name inside a source file stays text;
+ * only the template's own parts hold special tokens.
+ */
+export function encodeConversation(
+  { tokenizer, chatTemplate }: ModelText,
+  messages: readonly ChatMessage[],
+  addGenerationPrompt: boolean,
+): number[] {
+  const literal = messages.map(({ role, content }) => ({ role, content: tokenizer.literal(content) }));
+  return tokenizer.encodeChat(chatTemplate.render(literal, addGenerationPrompt));
+}
+
+function commonPrefix(left: readonly number[], right: readonly number[]): number {
+  let length = 0;
+  while (length < left.length && left[length] === right[length]) length += 1;
+  return length;
+}

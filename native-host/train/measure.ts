@@ -1,0 +1,84 @@
+/** Measuring by teacher forcing: what share of tokens is predicted right, and which answers come out whole. */
+import { type ModelText, questionItem, segmentItem } from './items.ts';
+import type { PackedBatch } from './packing.ts';
+import { pack, type TrainingItem } from './packing.ts';
+import type { BatchShape } from './program.ts';
+import type { BatchLoss } from './trainer.ts';
+
+export interface Measurable {
+  measure(batch: PackedBatch): Promise<BatchLoss>;
+}
+
+export interface TokenCount {
+  correct: number;
+  counted: number;
+  /** Σ −log p over the counted tokens. */
+  nll: number;
+}
+
+// The first tokens of a segment stand without the text before them: nobody could predict them from the path alone.
+const uncountedTokens = 16;
+
+/** Tokens of a document's non-overlapping segments, each after its path only, the first 16 of each not counted. */
+export function recallItems(
+  text: ModelText,
+  path: string,
+  tokens: readonly number[],
+  segmentLength: number,
+): TrainingItem[] {
+  const items: TrainingItem[] = [];
+  for (let start = 0; start < tokens.length; start += segmentLength) {
+    const part = tokens.slice(start, start + segmentLength);
+    if (part.length <= uncountedTokens) continue;
+    const item = segmentItem(text, path, part, 1);
+    const first = item.tokens.length - part.length;
+    const weights = item.weights.map((weight, i) => (i < first + uncountedTokens ? 0 : weight));
+    items.push({ tokens: item.tokens, weights, source: path });
+  }
+  return items;
+}
+
+/** Correct and counted tokens by the items' source. */
+export async function measureItems(
+  model: Measurable,
+  items: readonly TrainingItem[],
+  shape: BatchShape,
+  signal?: AbortSignal,
+): Promise<Map<unknown, TokenCount>> {
+  const counts = new Map<unknown, TokenCount>();
+  for (const batch of pack(items, shape)) {
+    if (signal?.aborted) break;
+    const { perToken, correct } = await model.measure(batch);
+    for (const { item, start } of batch.placed) {
+      const count = counts.get(item.source) ?? { correct: 0, counted: 0, nll: 0 };
+      for (let i = start; i < start + item.tokens.length; i++) {
+        if (batch.weights[i] === 0) continue;
+        count.counted += 1;
+        count.correct += correct[i]!;
+        count.nll += perToken[i]!;
+      }
+      counts.set(item.source, count);
+    }
+  }
+  return counts;
+}
+
+/**
+ * Whether each answer would be generated exactly. Greedy decoding gives the answer if and only if every token of it,
+ * the end included, is the likeliest one after those before it, so one pass over the given answer tells.
+ */
+export async function exactAnswers(
+  model: Measurable,
+  text: ModelText,
+  questions: readonly { question: string; answer: string }[],
+  shape: BatchShape,
+  signal?: AbortSignal,
+): Promise<boolean[]> {
+  const items = questions.map(({ question, answer }, i) => ({ ...questionItem(text, question, answer, 1), source: i }));
+  const fitting = items.filter(({ tokens }) => tokens.length <= shape.length);
+  const counts = await measureItems(model, fitting, shape, signal);
+  return questions.map((_, i) => {
+    const count = counts.get(i);
+    return count !== undefined && count.counted > 0 && count.correct === count.counted;
+  });
+}

@@ -1,0 +1,288 @@
+// The contract between a client (the extension, or a test) and the native host: JSON-RPC 2.0 over the host's standard
+// input and output, framed with Content-Length as in the Language Server Protocol. The first request is `initialize`;
+// everything else is refused before it. Paths of files are relative to their folder and '/'-separated; lines count from 1
+// and ranges include both ends. Fractions are 0–1, times are seconds unless the name says otherwise, sizes are bytes.
+// A change that an older side would misread raises PROTOCOL_VERSION.
+
+export const PROTOCOL_VERSION = 1;
+
+/** A larger message is refused without being read into memory. Bytes of the JSON body. */
+export const MAXIMUM_MESSAGE_BYTES = 64 * 1024 * 1024;
+
+export const HostMethod = {
+  initialize: 'initialize',
+  absorbStart: 'absorb/start',
+  absorbPause: 'absorb/pause',
+  absorbResume: 'absorb/resume',
+  absorbCancel: 'absorb/cancel',
+  filesChanged: 'files/changed',
+  ask: 'ask',
+  status: 'status',
+  adaptersList: 'adapters/list',
+  adaptersDelete: 'adapters/delete',
+  adaptersPrune: 'adapters/prune',
+  adaptersExport: 'adapters/export',
+  adaptersImport: 'adapters/import',
+  adaptersRollBack: 'adapters/rollBack',
+  modelsList: 'models/list',
+  shutdown: 'shutdown',
+} as const;
+
+export const HostNotification = {
+  absorbProgress: 'absorb/progress',
+  askToken: 'ask/token',
+} as const;
+
+/** Error codes beside those of JSON-RPC (-32700, -32600 … -32603). A cancelled request has the code that LSP gives it. */
+export const HostErrorCode = {
+  notInitialized: -32002,
+  protocolVersionMismatch: -32010,
+  messageTooLarge: -32011,
+  tooManyRequests: -32012,
+  requestCancelled: -32800,
+} as const;
+
+/** What each request takes and gives. */
+export interface HostRequests {
+  initialize: { params: InitializeParams; result: InitializeResult };
+  'absorb/start': { params: AbsorbStartParams; result: AbsorbResult };
+  'absorb/pause': { params: FolderParams; result: null };
+  'absorb/resume': { params: FolderParams; result: null };
+  'absorb/cancel': { params: FolderParams; result: null };
+  'files/changed': { params: FilesChangedParams; result: FilesChangedResult };
+  ask: { params: AskParams; result: AskResult };
+  status: { params: FolderParams; result: StatusResult };
+  'adapters/list': { params: NoParams; result: AdaptersListResult };
+  'adapters/delete': { params: AdaptersDeleteParams; result: AdaptersRemovedResult };
+  'adapters/prune': { params: AdaptersPruneParams; result: AdaptersRemovedResult };
+  'adapters/export': { params: AdaptersExportParams; result: AdaptersExportResult };
+  'adapters/import': { params: AdaptersImportParams; result: AdapterVersionResult };
+  'adapters/rollBack': { params: FolderParams; result: AdapterVersionResult };
+  'models/list': { params: NoParams; result: ModelsListResult };
+  shutdown: { params: NoParams; result: null };
+}
+
+/** What the host tells without being asked. */
+export interface HostNotifications {
+  'absorb/progress': AbsorbProgress;
+  'ask/token': AskToken;
+}
+
+export type NoParams = Record<string, never>;
+
+export interface FolderParams {
+  /** Absolute path of the repository's folder. */
+  folder: string;
+}
+
+export interface InitializeParams {
+  protocolVersion: number;
+  /** Who asks, for messages and logs, such as `vscode 1.139.1`. */
+  client: string;
+  /** Absolute path of the folder that holds adapters. */
+  storeRoot: string;
+  /** Absolute path of a base model in Hugging Face's layout; the embedded model without it. */
+  modelFolder?: string;
+  device?: 'cpu' | 'webgpu';
+}
+
+export interface InitializeResult {
+  protocolVersion: number;
+  hostVersion: string;
+  device: string;
+  model: ModelEntry;
+}
+
+export interface AbsorbStartParams extends FolderParams {
+  epochs?: number;
+  minutes?: number;
+  seed?: number;
+  adapterKind?: 'lora' | 'full' | 'gatedMemory';
+}
+
+/** The answer comes when the absorption ends: done, out of budget, or cancelled with what was absorbed so far. */
+export interface AbsorbResult {
+  documents: number;
+  tokens: number;
+  steps: number;
+  trainedTokens: number;
+  seconds: number;
+  /** The adapter's version now; null when nothing has ever been absorbed. */
+  version: number | null;
+  skipped: SkippedEntry[];
+}
+
+export interface SkippedEntry {
+  path: string;
+  reason: string;
+}
+
+export interface AbsorbProgress extends FolderParams {
+  /** `scan`, `questions`, `train`, `measure`, `save`, `paused` … */
+  phase: string;
+  documents: number;
+  tokens: number;
+  step: number;
+  steps: number;
+  loss: number | null;
+  tokensPerSecond: number | null;
+  absorbed: number;
+  secondsLeft: number | null;
+}
+
+export interface FilesChangedParams extends FolderParams {
+  changes: FileChange[];
+}
+
+export interface FileChange {
+  path: string;
+  kind: 'changed' | 'removed';
+  /** The editor's text where it is not saved yet; without it the file on disk counts. */
+  text?: string;
+}
+
+export interface FilesChangedResult {
+  /** How many files are dirty now. */
+  dirty: number;
+}
+
+export interface LineRange {
+  from: number;
+  to: number;
+}
+
+export interface OpenFile {
+  path: string;
+  /** The editor's text, saved or not. */
+  text: string;
+  /** What is visible, or what the user named. */
+  from?: number;
+  to?: number;
+  selection?: LineRange;
+}
+
+export interface ConversationTurn {
+  question: string;
+  answer: string;
+}
+
+export interface AskParams extends FolderParams {
+  /** Names the answer in `ask/token`; chosen by the client. */
+  askId: string;
+  question: string;
+  openFiles: OpenFile[];
+  useAdapter: boolean;
+  /** How many passages of evidence are looked up; 0 switches evidence off. */
+  evidence: number;
+  temperature: number;
+  topP: number;
+  maxTokens: number;
+  /** Earlier turns, oldest first. */
+  conversation: ConversationTurn[];
+}
+
+export interface Citation {
+  path: string;
+  startLine: number;
+  endLine: number;
+}
+
+export interface AskResult {
+  answer: string;
+  citations: Citation[];
+  /** Paths that the answer names and the folder does not hold. */
+  unknownPaths: string[];
+  /** Names in the answer's code that no file of the folder declares. */
+  unknownSymbols: string[];
+  /** What the model was shown beside the question, in the order of the prompt, and what had no room. */
+  shown: ShownPart[];
+  firstTokenMs: number;
+  tokensPerSecond: number;
+  /** The adapter's version that answered; null for the base model. */
+  version: number | null;
+}
+
+export interface ShownPart {
+  kind: 'conversation' | 'outline' | 'dirty' | 'open' | 'evidence';
+  /** Of `dirty`, `open` and `evidence`. */
+  path?: string;
+  startLine?: number;
+  endLine?: number;
+  state: 'whole' | 'cut' | 'left out';
+}
+
+export interface AskToken {
+  askId: string;
+  text: string;
+}
+
+export interface StatusResult {
+  documents: number;
+  tokens: number;
+  absorbed: number;
+  dirty: number;
+  skipped: SkippedEntry[];
+  version: number | null;
+  device: string;
+  model: string;
+}
+
+export interface AdapterEntry {
+  repositoryKey: string;
+  baseModelKey: string;
+  folder: string;
+  /** The current version; null while none is complete. */
+  version: number | null;
+  versions: number[];
+  bytes: number;
+  /** ISO 8601. */
+  lastUsed: string;
+}
+
+export interface AdaptersListResult {
+  adapters: AdapterEntry[];
+}
+
+export interface AdaptersDeleteParams {
+  repositoryKey: string;
+  /** Only the adapter of this base model; all of the repository's without it. */
+  baseModelKey?: string;
+}
+
+export interface AdaptersPruneParams {
+  quotaBytes: number;
+}
+
+export interface AdaptersRemovedResult {
+  removed: { repositoryKey: string; baseModelKey: string; version: number; bytes: number }[];
+  freedBytes: number;
+}
+
+export interface AdaptersExportParams extends FolderParams {
+  /** Absolute path of the folder that receives PEFT's files. */
+  target: string;
+}
+
+export interface AdaptersExportResult {
+  files: string[];
+}
+
+export interface AdaptersImportParams extends FolderParams {
+  /** Absolute path of a folder with adapter_config.json and adapter_model.safetensors. */
+  source: string;
+}
+
+export interface AdapterVersionResult {
+  version: number;
+}
+
+export interface ModelEntry {
+  name: string;
+  folder: string;
+  architecture: string;
+  parameters: number;
+}
+
+export interface ModelsListResult {
+  models: ModelEntry[];
+}

@@ -1,0 +1,164 @@
+// Trains the embedded base model with the project's own engine, every parameter of it:
+//   node dist/pretrain/pretrain.js language  --minutes 25   next-token loss on packages' sources and docs
+//   node dist/pretrain/pretrain.js questions --minutes 20   supervision on questions about many small repositories
+//   node dist/pretrain/pretrain.js export                   writes models/lift-nano
+// A stage goes on from the state that the one before it left in .cache/pretrain.
+import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { deltaName } from '../../native-host/model/adapter-graph.ts';
+import { wholeModelLayout } from '../../native-host/model/adapter-init.ts';
+import { expectedTensors } from '../../native-host/model/config.ts';
+import { readSafetensors, readTensor, storedTensor, writeSafetensors } from '../../native-host/model/safetensors.ts';
+import { openOnnxDevice } from '../../native-host/runtime/onnx/onnx-device.ts';
+import type { PackedBatch } from '../../native-host/train/packing.ts';
+import { Trainer, type TrainerState } from '../../native-host/train/trainer.ts';
+import { tokenShards } from './corpus.ts';
+import { languageBatches, validationBatches } from './language-stage.ts';
+import { huggingFaceConfig, nanoConfig, writeInitialWeights } from './nano.ts';
+import { questionBatches } from './question-stage.ts';
+
+const projectFolder = fileURLToPath(new URL('../../', import.meta.url));
+const cacheFolder = join(projectFolder, '.cache', 'pretrain');
+const modelFolder = join(projectFolder, 'models', 'lift-nano');
+const initialFile = join(cacheFolder, 'initial.safetensors');
+const stateFile = join(cacheFolder, 'state.safetensors');
+const logFile = join(cacheFolder, 'log.jsonl');
+
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: {
+    minutes: { type: 'string', default: '20' },
+    rate: { type: 'string' },
+    seed: { type: 'string', default: '1' },
+  },
+});
+const [stage] = positionals;
+const minutes = Number(values.minutes);
+const layout = wholeModelLayout(nanoConfig);
+await mkdir(cacheFolder, { recursive: true });
+
+if (stage === 'language') await train(languageBatches, { rate: Number(values.rate ?? 2e-3), last: 0.15, fresh: true });
+else if (stage === 'questions')
+  await train(questionBatches, { rate: Number(values.rate ?? 1e-3), last: 0.03, fresh: false });
+else if (stage === 'export') await exportModel();
+else throw new Error('say which stage: language, questions or export');
+
+/** A batch for a share of the stage's time (0 to 1). */
+export type BatchSource = (context: {
+  projectFolder: string;
+  cacheFolder: string;
+  tokens: Uint16Array;
+  documents: import('./corpus.ts').ShardDocument[];
+  seed: number;
+}) => Promise<(progress: number) => PackedBatch>;
+
+async function train(source: BatchSource, { rate, last, fresh }: { rate: number; last: number; fresh: boolean }) {
+  const shards = await tokenShards(cacheFolder);
+  if (shards === null) throw new Error('there are no tokens yet: run `node dist/pretrain/data.js` first');
+  const seed = Number(values.seed);
+  if (fresh) await writeInitialWeights(initialFile, seed);
+  const initial = await readSafetensors(initialFile);
+  const weights = new Map([...initial.entries.keys()].map((name) => [name, storedTensor(initial, name)]));
+  const device = openOnnxDevice('cpu', new URL('../worker.js', import.meta.url));
+  const state = fresh ? emptyState() : await readState();
+  const trainer = await Trainer.open(device, { config: nanoConfig, weights }, layout, state);
+  const nextBatch = await source({
+    projectFolder,
+    cacheFolder,
+    tokens: shards.tokens,
+    documents: shards.index.documents,
+    seed,
+  });
+  const validation = validationBatches(shards.tokens, shards.index.documents);
+
+  const started = Date.now();
+  let trained = 0;
+  let mean = Number.NaN;
+  let saved = started;
+  for (let step = 1; ; step++) {
+    const progress = (Date.now() - started) / 60_000 / minutes;
+    if (progress >= 1) break;
+    const batch = nextBatch(progress);
+    const { loss } = await trainer.accumulate(batch, batch.totalWeight);
+    const warm = Math.min(1, step / 100);
+    await trainer.takeStep(rate * warm * (1 - (1 - last) * progress));
+    trained += batch.shape.rows * batch.shape.length;
+    mean = Number.isNaN(mean) ? loss : 0.98 * mean + 0.02 * loss;
+    if (step % 100 === 0) {
+      const seconds = (Date.now() - started) / 1000;
+      const entry = {
+        stage,
+        step,
+        loss: round(mean),
+        tokens: trained,
+        seconds: Math.round(seconds),
+        tokensPerSecond: Math.round(trained / seconds),
+      };
+      await writeFile(logFile, `${JSON.stringify(entry)}\n`, { flag: 'a' });
+      console.log(JSON.stringify(entry));
+    }
+    if (Date.now() - saved > 120_000) {
+      await writeState(await trainer.state());
+      saved = Date.now();
+    }
+  }
+  await writeState(await trainer.state());
+  const losses: number[] = [];
+  for (const batch of validation) losses.push((await trainer.measure(batch)).loss);
+  const validationLoss = round(losses.reduce((sum, loss) => sum + loss, 0) / losses.length);
+  const entry = { stage, step: trainer.step, validationLoss, tokens: trained, minutes };
+  await writeFile(logFile, `${JSON.stringify(entry)}\n`, { flag: 'a' });
+  console.log(JSON.stringify(entry));
+  await trainer.close();
+  await device.close();
+}
+
+async function exportModel(): Promise<void> {
+  const initial = await readSafetensors(initialFile);
+  const { vector } = await readState();
+  const tensors = await Promise.all(
+    [...expectedTensors(nanoConfig)].map(async ([name, shape]) => {
+      const data = await readTensor(storedTensor(initial, name));
+      const { offset } = layout.entries.find((entry) => entry.name === deltaName(name))!;
+      for (let i = 0; i < data.length; i++) data[i]! += vector[offset + i]!;
+      return { name, shape, dtype: 'F16' as const, data };
+    }),
+  );
+  await mkdir(modelFolder, { recursive: true });
+  await writeSafetensors(join(modelFolder, 'model.safetensors'), tensors, { format: 'pt' });
+  await writeFile(join(modelFolder, 'config.json'), `${JSON.stringify(huggingFaceConfig, null, 2)}\n`);
+  console.log(`wrote ${modelFolder}`);
+}
+
+function emptyState(): TrainerState {
+  const zeros = () => new Float32Array(layout.length);
+  return { vector: zeros(), first: zeros(), second: zeros(), step: 0 };
+}
+
+async function readState(): Promise<TrainerState> {
+  const file = await readSafetensors(stateFile);
+  const read = (name: string) => readTensor(storedTensor(file, name));
+  return {
+    vector: await read('vector'),
+    first: await read('first'),
+    second: await read('second'),
+    step: Number(file.metadata.step),
+  };
+}
+
+async function writeState({ step, ...vectors }: TrainerState): Promise<void> {
+  const tensors = Object.entries(vectors).map(([name, data]) => ({
+    name,
+    shape: [data.length],
+    dtype: 'F32' as const,
+    data,
+  }));
+  await writeSafetensors(`${stateFile}.part`, tensors, { step: String(step) });
+  await rename(`${stateFile}.part`, stateFile);
+}
+
+function round(value: number): number {
+  return Math.round(value * 1e4) / 1e4;
+}
