@@ -16,6 +16,6 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   });
 }
 
-const outcome = await serve(process.stdin, rpcOutput, createHandlers(process.env), { stop: stop.signal });
+const outcome = await serve(process.stdin, rpcOutput, createHandlers(), { stop: stop.signal });
 process.stderr.write(`native host ends: ${outcome.reason}\n`);
 process.exit(outcome.exitCode);

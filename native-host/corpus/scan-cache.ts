@@ -1,8 +1,8 @@
 // What the last scan of a folder found out about each file, so that a file that did not change is not read again.
 import { createHash } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import type { WalkedFile } from '../../workspace/walk.ts';
+import { writeWhole } from './write-whole.ts';
 
 /** Counts up with every change of what makes a file a document. */
 const SCAN_VERSION = 1;
@@ -78,24 +78,6 @@ async function readEntries(file: string, header: string): Promise<Map<string, st
     start = end + 1;
   }
   return entries;
-}
-
-async function writeWhole(file: string, text: string): Promise<void> {
-  await mkdir(dirname(file), { recursive: true });
-  const temporary = `${file}.${process.pid}.tmp`;
-  try {
-    const handle = await open(temporary, 'w');
-    try {
-      await handle.writeFile(text);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, file);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
 }
 
 function checksum(text: string): string {

@@ -118,17 +118,14 @@ function stepsOf(component: unknown, listName: string, problems: string[]): Reco
 
 /** What @huggingface/tokenizers would accept and do otherwise than the original, or never finish. */
 function checkPreTokenizer(step: Record<string, unknown>, problems: string[]): void {
-  const { type, behavior, length } = step;
+  const { type, length } = step;
+  const behavior = `${step.invert === true ? 'inverted ' : ''}${step.behavior}`;
   if (type === 'FixedLength' && !(typeof length === 'number' && Number.isInteger(length) && length > 0)) {
     problems.push(`Its pre_tokenizer cuts text into pieces of length ${JSON.stringify(length)}.`);
   }
-  if (
-    (type === 'Split' || type === 'Punctuation') &&
-    !['Isolated', 'Removed', undefined].includes(behavior as string)
-  ) {
-    problems.push(
-      `Its pre_tokenizer has behavior ${JSON.stringify(behavior)}; "Isolated" and "Removed" are supported.`,
-    );
+  const built = { Split: ['Isolated', 'inverted Removed'], Punctuation: ['Contiguous'] }[String(type)];
+  if (built !== undefined && !built.includes(behavior)) {
+    problems.push(`Its pre_tokenizer ${type} has behavior ${behavior}; ${built.join(' and ')} are supported.`);
   }
 }
 

@@ -155,7 +155,7 @@ function alternatives(tokens: readonly AddedToken[]): string {
 /** A damaged tokenizer can be well-formed and yet lose text. */
 function checkRoundTrip(tokenizer: Tokenizer, isLossy: boolean, problems: string[]): void {
   const source =
-    'export function sum(a, b) {\n\treturn a + b; // 1234 "quoted" <tag/>\n}\n\n\n    if (x != null) { y[0] = `z`; }';
+    'export function sum(a, B) {\n\treturn a + B; // 1234 "quoted" <tag/>\n}\n\n\n    if (x != null) { y[0] = `z`; }';
   const latin = Array.from({ length: 0x250 }, (_, code) => String.fromCharCode(code)).filter(
     (_, code) => isByteOfText(code) || code > 0x7f,
   );

@@ -124,18 +124,16 @@ export class AdapterFolder {
         if (warnings.length > 0) throw beyondRepair(this.path, this.#state.deleteCommand, warnings);
         return null;
       }
-      const found = await loadFirst(
-        this.#state,
-        number === undefined ? byPreference(manifest) : [number],
-        manifest,
-        warnings,
-      );
+      const candidates = number === undefined ? byPreference(manifest) : [number];
+      const found = await loadFirst(this.#state, candidates, manifest, warnings);
+      if (found.isSomeMissing && attempt < readAttempts) {
+        const isOutdated = (await this.#state.read()).manifest?.revision !== manifest.revision;
+        if (isOutdated) continue;
+      }
       if (found.loaded !== null) {
         await this.#markAsUsed(new Date());
         return found.loaded;
       }
-      const isOutdated = (await this.#state.read()).manifest?.revision !== manifest.revision;
-      if (found.isSomeMissing && isOutdated && attempt < readAttempts) continue;
       if (number !== undefined) throw versionDamaged(this.path, number, found.problems.join('; '));
       throw beyondRepair(this.path, this.#state.deleteCommand, [...warnings, ...found.problems]);
     }
@@ -237,8 +235,8 @@ export class AdapterFolder {
   }
 
   /** For when an absorption is complete, or its checkpoints are damaged. */
-  removeCheckpoints(): Promise<void> {
-    return this.#state.exclusively(async (manifest) => {
+  async removeCheckpoints(): Promise<void> {
+    await this.#state.freeing(async (manifest) => {
       if (manifest.checkpoints.length > 0) await this.#state.commit(manifest, { checkpoints: [] });
     });
   }

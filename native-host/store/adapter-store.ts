@@ -186,6 +186,7 @@ export class Store {
     await state.deleteFolder(async () => {
       await retryWhileBusy(() => rename(state.path, grave));
     });
+    this.#opened.delete(state.path);
     await rm(grave, { recursive: true, force: true, maxRetries: 5 });
     // Fails while it holds adapters for other base models, as it should.
     await rmdir(join(this.#adapters, repositoryKey)).catch(() => undefined);

@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, open, readdir, rename, rm, statfs } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { diskFull } from './store-error.ts';
+import { diskFull, notWritable } from './store-error.ts';
 
 export interface WrittenFile {
   bytes: number;
@@ -80,9 +80,10 @@ export async function retryWhileBusy<T>(operation: () => Promise<T>, attempts = 
   }
 }
 
-/** A full disk becomes an error that says how much was needed; every other error stays as it is. */
+/** A full disk or a missing permission becomes an error that says what to do; every other error stays as it is. */
 export async function explained(error: unknown, folder: string, needed: number): Promise<unknown> {
   const code = (error as NodeJS.ErrnoException).code;
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') return notWritable(folder, code);
   if (code !== 'ENOSPC' && code !== 'EDQUOT') return error;
   const free = await statfs(folder).then(
     (disk) => disk.bavail * disk.bsize,

@@ -76,8 +76,12 @@ export class FolderState {
     );
   }
 
-  /** Like `exclusively` for a change that frees disk: it also works when the disk is too full for a lock file. */
-  freeing<T>(change: (manifest: Manifest) => Promise<T>): Promise<T | null> {
+  /**
+   * Like `exclusively` for a change that frees disk: it also works when the disk is too full for a lock file.
+   * Null if nothing was ever saved.
+   */
+  async freeing<T>(change: (manifest: Manifest) => Promise<T>): Promise<T | null> {
+    if ((await this.read()).manifest === null) return null;
     return this.#underLock(
       () => this.#acquireUnlessDiskIsFull(),
       async () => {

@@ -1,6 +1,6 @@
 /** How far an append-only ledger had come, and the hash of everything up to there. */
 import { createHash, type Hash } from 'node:crypto';
-import { open } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 
 export interface LedgerPosition {
   bytes: number;
@@ -15,16 +15,19 @@ export class LedgerReader {
   readonly #path: string;
   #hash: Hash = createHash('sha256');
   #bytes = 0;
+  #inode = 0;
 
   constructor(path: string) {
     this.#path = path;
   }
 
   async position(): Promise<LedgerPosition> {
-    const size = await sizeOf(this.#path);
-    if (size < this.#bytes) {
+    const { size, inode } = await stateOf(this.#path);
+    if (size < this.#bytes || inode !== this.#inode) {
+      // Another file than before: cut, or written anew.
       this.#hash = createHash('sha256');
       this.#bytes = 0;
+      this.#inode = inode;
     }
     this.#bytes = await hashRange(this.#path, this.#hash, this.#bytes, size);
     return { bytes: this.#bytes, sha256: this.#hash.copy().digest('hex') };
@@ -34,17 +37,17 @@ export class LedgerReader {
 /** Whether the ledger still begins with what it held at that position. */
 export async function beginsWith(path: string, position: LedgerPosition): Promise<boolean> {
   const hash = createHash('sha256');
-  const end = await hashRange(path, hash, 0, Math.min(position.bytes, await sizeOf(path)));
+  const end = await hashRange(path, hash, 0, Math.min(position.bytes, (await stateOf(path)).size));
   return end === position.bytes && hash.digest('hex') === position.sha256;
 }
 
-async function sizeOf(path: string): Promise<number> {
-  const file = await openIfExists(path);
-  if (file === null) return 0;
+async function stateOf(path: string): Promise<{ size: number; inode: number }> {
   try {
-    return (await file.stat()).size;
-  } finally {
-    await file.close();
+    const { size, ino } = await stat(path);
+    return { size, inode: ino };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { size: 0, inode: 0 };
+    throw error;
   }
 }
 

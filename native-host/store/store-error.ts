@@ -47,6 +47,12 @@ export function diskFull(folder: string, needed: number, free: number | null): D
   );
 }
 
+export function notWritable(folder: string, code: string): StoreError {
+  return new StoreError(
+    `Nothing can be written in ${folder} (${code}). Allow it, or choose another store with \`--store\`.`,
+  );
+}
+
 export function newerFormat(file: string, found: number, known: number): StoreError {
   return new StoreError(
     `${file} was made by a newer version of LIFT (format ${found}; this one reads up to ${known}). ` +

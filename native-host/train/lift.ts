@@ -4,6 +4,7 @@
  */
 import { shuffled, uniformNumbers } from '../model/random.ts';
 import type { Lesson } from './material.ts';
+import { countTokens, type TokenCount } from './measure.ts';
 import { type PackedBatch, pack } from './packing.ts';
 import type { BatchShape } from './program.ts';
 import type { Trainer } from './trainer.ts';
@@ -17,9 +18,18 @@ export interface LiftSettings {
   lastRate: number;
   /** Share of the budget that is spent on segments alone. */
   segmentShare: number;
-  /** How often each question is asked in an epoch of the second stage, in other wordings. */
-  wordingsPerEpoch: number;
   seed: number;
+}
+
+/**
+ * What is visited in an epoch, a lesson several times if it is asked in several wordings. The order matters where it
+ * says so: an epoch in order goes through the lessons as they come, any other shuffles them.
+ */
+export interface Curriculum {
+  /** Whether there are questions to go on to. */
+  hasQuestions: boolean;
+  hasSegments: boolean;
+  epoch(number: number, withQuestions: boolean, uniform: () => number): { visits: readonly Lesson[]; inOrder: boolean };
 }
 
 export interface LiftBudget {
@@ -29,6 +39,8 @@ export interface LiftBudget {
   minutes: number;
   /** Ends early when an epoch raises the measured share of tokens predicted right by less than this. */
   smallestGain: number;
+  /** Ends early when the measured share has reached this. */
+  enough: number;
 }
 
 /** Where an interrupted absorption goes on. */
@@ -65,8 +77,8 @@ export interface LiftControl {
   onProgress(progress: LiftProgress): void;
   /** Called between steps; may save. */
   onStep(position: LiftPosition): Promise<void>;
-  /** What a batch's items cost, for the ledger. */
-  onTrained(lesson: Lesson, loss: number): void;
+  /** How a lesson went, just before it was trained: Σ −log p and right predictions of the tokens that carry loss. */
+  onTrained(lesson: Lesson, count: TokenCount): void;
   /** Share of the corpus's tokens that are predicted right now; asked after each epoch. */
   measureRecall(): Promise<number>;
 }
@@ -88,21 +100,20 @@ export const startPosition: LiftPosition = {
 /** Trains until the budget is spent, another epoch gains too little, or the signal aborts. */
 export async function lift(
   trainer: Trainer,
-  lessons: readonly Lesson[],
+  curriculum: Curriculum,
   settings: LiftSettings,
   budget: LiftBudget,
   control: LiftControl,
   from: LiftPosition = startPosition,
 ): Promise<LiftResult> {
   const position = { ...from };
-  const segments = lessons.filter(({ kind }) => kind === 'segment');
   let loss = Number.NaN;
   for (; position.epoch < budget.epochs; position.epoch += 1, position.batch = 0) {
     if (position.batch === 0) {
-      const firstStage = shareDone(position, 1, budget) < settings.segmentShare && segments.length > 0;
-      position.withQuestions = !firstStage && segments.length < lessons.length;
+      const firstStage = shareDone(position, 1, budget) < settings.segmentShare && curriculum.hasSegments;
+      position.withQuestions = !firstStage && curriculum.hasQuestions;
     }
-    const batches = epochBatches(position.withQuestions ? lessons : segments, settings, position.epoch);
+    const batches = epochBatches(curriculum, settings, position);
     while (position.batch < batches.length) {
       await control.whileRunning();
       if (control.signal.aborted) return { end: 'cancelled', position };
@@ -130,22 +141,26 @@ export async function lift(
     }
     const before = position.recall;
     position.recall = await control.measureRecall();
-    const settled = position.withQuestions || segments.length === lessons.length;
-    if (settled && position.epoch > 0 && position.recall - before < budget.smallestGain) {
-      return { end: 'saturated', position };
-    }
+    const settled = position.withQuestions || !curriculum.hasQuestions;
+    const gainedLittle = position.epoch > 0 && position.recall - before < budget.smallestGain;
+    if (settled && (gainedLittle || position.recall >= budget.enough)) return { end: 'saturated', position };
   }
   return { end: 'budget', position };
 }
 
-/** The batches of an epoch: the same for the same lessons, settings and number. */
-function epochBatches(lessons: readonly Lesson[], settings: LiftSettings, epoch: number): PackedBatch[] {
+/** The batches of an epoch: the same for the same curriculum, settings and number. */
+function epochBatches(
+  curriculum: Curriculum,
+  settings: LiftSettings,
+  { epoch, withQuestions }: LiftPosition,
+): PackedBatch[] {
   const uniform = uniformNumbers(settings.seed * 100_003 + epoch);
-  const visits = lessons.flatMap((lesson) =>
-    Array.from({ length: lesson.kind === 'question' ? settings.wordingsPerEpoch : 1 }, () => lesson),
+  const { visits, inOrder } = curriculum.epoch(epoch, withQuestions, uniform);
+  const ordered = inOrder ? visits : shuffled(visits, uniform);
+  return pack(
+    ordered.map((lesson) => ({ ...lesson.item(uniform()), source: lesson })),
+    settings.shape,
   );
-  const items = shuffled(visits, uniform).map((lesson) => ({ ...lesson.item(uniform()), source: lesson }));
-  return pack(items, settings.shape);
 }
 
 /** Share of the budget that is spent, by epochs or by time, whichever is more. */
@@ -171,22 +186,11 @@ async function takeStep(
     const result = await trainer.accumulate(batch, totalWeight);
     loss += result.loss * (batch.totalWeight / totalWeight);
     for (const { item, start } of batch.placed) {
-      control.onTrained(item.source as Lesson, meanLoss(result.perToken, batch.weights, start, item.tokens.length));
+      control.onTrained(item.source as Lesson, countTokens(result, batch, start, item.tokens.length));
     }
   }
   await trainer.takeStep(rate);
   return loss;
-}
-
-function meanLoss(perToken: Float32Array, weights: Float32Array, start: number, length: number): number {
-  let total = 0;
-  let count = 0;
-  for (let i = start; i < start + length; i++) {
-    if (weights[i] === 0) continue;
-    total += perToken[i]!;
-    count += 1;
-  }
-  return total / Math.max(1, count);
 }
 
 function sum<T>(items: readonly T[], value: (item: T) => number): number {

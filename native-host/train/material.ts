@@ -12,7 +12,7 @@ export interface Lesson {
   hash: string;
   path: string;
   key: string;
-  /** Tokens that carry loss in one visit. */
+  /** Tokens of a segment; of a question 0. */
   size: number;
   /** A training item; for a question in one of its trained wordings, picked by a number in [0, 1). */
   item(choice: number): TrainingItem;
@@ -37,17 +37,21 @@ export function segmentLesson(
 
 /** Null where no trained wording fits a row. `weight` is what a token of an answer counts, a segment's counting 1. */
 export function questionLesson(text: ModelText, fact: Fact, weight: number, rowLength: number): Lesson | null {
-  const items = wordingsOf(fact)
+  const questions = wordingsOf(fact)
     .filter(({ heldBack }) => !heldBack)
-    .map((wording) => questionItem(text, wording.text, fact.answer, weight))
-    .filter(({ tokens }) => tokens.length <= rowLength);
-  if (items.length === 0) return null;
+    .map((wording) => wording.text);
+  // Encoded when asked for: a large repository has more wordings than memory should hold.
+  const itemOf = (question: string) => questionItem(text, question, fact.answer, weight);
+  const longest = Math.max(0, ...questions.map((question) => question.length)) + fact.answer.length;
+  const fitting =
+    longest < rowLength / 2 ? questions : questions.filter((question) => itemOf(question).tokens.length <= rowLength);
+  if (fitting.length === 0) return null;
   return {
     kind: 'question',
     hash: fact.id,
     path: fact.path,
     key: `${fact.kind} ${fact.subject}`,
-    size: items[0]!.weights.filter((tokenWeight) => tokenWeight > 0).length,
-    item: (choice) => items[Math.floor(choice * items.length)]!,
+    size: 0,
+    item: (choice) => itemOf(fitting[Math.floor(choice * fitting.length)]!),
   };
 }

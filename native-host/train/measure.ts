@@ -48,19 +48,39 @@ export async function measureItems(
   const counts = new Map<unknown, TokenCount>();
   for (const batch of pack(items, shape)) {
     if (signal?.aborted) break;
-    const { perToken, correct } = await model.measure(batch);
+    const loss = await model.measure(batch);
     for (const { item, start } of batch.placed) {
-      const count = counts.get(item.source) ?? { correct: 0, counted: 0, nll: 0 };
-      for (let i = start; i < start + item.tokens.length; i++) {
-        if (batch.weights[i] === 0) continue;
-        count.counted += 1;
-        count.correct += correct[i]!;
-        count.nll += perToken[i]!;
-      }
-      counts.set(item.source, count);
+      const before = counts.get(item.source);
+      const count = countTokens(loss, batch, start, item.tokens.length);
+      counts.set(item.source, before === undefined ? count : addCounts(before, count));
     }
   }
   return counts;
+}
+
+/** The tokens that carry loss among `length` positions from `start`. */
+export function countTokens(
+  { perToken, correct }: BatchLoss,
+  batch: PackedBatch,
+  start: number,
+  length: number,
+): TokenCount {
+  const count = { correct: 0, counted: 0, nll: 0 };
+  for (let i = start; i < start + length; i++) {
+    if (batch.weights[i] === 0) continue;
+    count.counted += 1;
+    count.correct += correct[i]!;
+    count.nll += perToken[i]!;
+  }
+  return count;
+}
+
+export function addCounts(left: TokenCount, right: TokenCount): TokenCount {
+  return {
+    correct: left.correct + right.correct,
+    counted: left.counted + right.counted,
+    nll: left.nll + right.nll,
+  };
 }
 
 /**

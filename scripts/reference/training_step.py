@@ -36,10 +36,10 @@ def prepare_blas(threads):
 
 
 def require_threaded_openblas():
-    """After torch was imported: what this process has really mapped."""
+    """After torch was imported: the BLAS that this process has really mapped."""
     with open('/proc/self/maps') as file:
-        libraries = {line.split()[-1] for line in file if 'blas' in line}
-    if not any('openblas-pthread' in path for path in libraries):
+        libraries = {line.split()[-1] for line in file if '/libblas.so' in line}
+    if not libraries or not all('openblas-pthread' in path for path in libraries):
         sys.exit(
             f'PyTorch uses {sorted(libraries) or "no BLAS"}, which is slower than it can be.\n'
             'Install the threaded OpenBLAS, then run this again: apt-get install libopenblas0-pthread\n'

@@ -55,7 +55,8 @@ describe('openChatTemplate', () => {
     const template = await open({
       bos_token: { content: '<s>', lstrip: false },
       eos_token: '</s>',
-      chat_template: '{{ bos_token }}{% for message in messages %}{{ message.content + eos_token }}{% endfor %}{{ pad_token }}',
+      chat_template:
+        '{{ bos_token }}{% for message in messages %}{{ message.content + eos_token }}{% endfor %}{{ pad_token }}',
     });
     expect(template.render(conversation.slice(1, 3), false)).toBe('<s>Hello</s>Hi</s>');
   });
@@ -67,9 +68,7 @@ describe('openChatTemplate', () => {
       "{% if message['role'] == 'user' %}{{ '[INST] ' + message['content'] + ' [/INST]' }}" +
       "{% else %}{{ message['content'] + eos_token }}{% endif %}{% endfor %}";
     const template = await open({ bos_token: '<s>', eos_token: '</s>', chat_template: mistral });
-    expect(template.render(conversation, true)).toBe(
-      '<s>[INST] Be brief.\n\nHello [/INST]Hi</s>[INST] Bye [/INST]',
-    );
+    expect(template.render(conversation, true)).toBe('<s>[INST] Be brief.\n\nHello [/INST]Hi</s>[INST] Bye [/INST]');
     expect(template.render(conversation.slice(0, 1), true)).toBe('<s>[INST] Be brief. [/INST]');
     const twoQuestions = [conversation[1]!, conversation[3]!];
     expect(() => template.render(twoQuestions, true)).toThrow('roles must alternate');

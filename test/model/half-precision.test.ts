@@ -1,5 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { narrowToBfloat16, narrowToFloat16, widenBfloat16, widenFloat16 } from '../../native-host/model/half-precision.ts';
+import {
+  narrowToBfloat16,
+  narrowToFloat16,
+  widenBfloat16,
+  widenFloat16,
+} from '../../native-host/model/half-precision.ts';
 
 const everyHalf = Uint16Array.from({ length: 65536 }, (_, bits) => bits);
 
@@ -22,7 +27,8 @@ describe('half precision', () => {
     const back = narrowToFloat16(wide);
     for (let bits = 0; bits < 65536; bits++) {
       const isNaNValue = Number.isNaN(wide[bits]);
-      if (isNaNValue ? (back[bits]! & 0x7fff) <= 0x7c00 : back[bits] !== bits) throw new Error(`${bits}: ${back[bits]}`);
+      if (isNaNValue ? (back[bits]! & 0x7fff) <= 0x7c00 : back[bits] !== bits)
+        throw new Error(`${bits}: ${back[bits]}`);
     }
   });
 
@@ -33,7 +39,8 @@ describe('half precision', () => {
     const back = narrowToBfloat16(wide);
     for (let bits = 0; bits < 65536; bits++) {
       const isNaNValue = Number.isNaN(wide[bits]);
-      if (isNaNValue ? (back[bits]! & 0x7fff) <= 0x7f80 : back[bits] !== bits) throw new Error(`${bits}: ${back[bits]}`);
+      if (isNaNValue ? (back[bits]! & 0x7fff) <= 0x7f80 : back[bits] !== bits)
+        throw new Error(`${bits}: ${back[bits]}`);
     }
   });
 

@@ -53,7 +53,11 @@ async function rewrite(changes: Record<string, { dtype?: string; shape?: number[
 describe('openModelFolder', () => {
   test('opens every architecture, dtype and number of shards', async () => {
     for (const modelType of ['llama', 'mistral', 'qwen2', 'qwen3'] as const) {
-      for (const [dtype, shards, tied] of [['F32', 1, true], ['BF16', 3, false], ['F16', 2, true]] as const) {
+      for (const [dtype, shards, tied] of [
+        ['F32', 1, true],
+        ['BF16', 3, false],
+        ['F16', 2, true],
+      ] as const) {
         await rm(folder, { recursive: true, force: true });
         await makeTinyModel(folder, { modelType, dtype, shards, tied });
         const model = await openModelFolder(folder);
@@ -155,7 +159,13 @@ describe('openModelFolder', () => {
     const index = path.join(folder, 'model.safetensors.index.json');
     const { weight_map: weights } = JSON.parse(await readFile(index, 'utf8'));
     await copyFile(path.join(folder, weights['model.norm.weight']), path.join(folder, '../outside.safetensors'));
-    for (const name of ['../outside.safetensors', '/etc/passwd', 'a/../../outside.safetensors', '..\\outside.safetensors', 7]) {
+    for (const name of [
+      '../outside.safetensors',
+      '/etc/passwd',
+      'a/../../outside.safetensors',
+      '..\\outside.safetensors',
+      7,
+    ]) {
       await writeFile(index, JSON.stringify({ weight_map: { ...weights, 'model.norm.weight': name } }));
       expect((await mismatches()).join('\n')).toContain(`${JSON.stringify(name)}, which is no file of this folder`);
     }
@@ -173,7 +183,8 @@ describe('float32Tensors', () => {
     await mkdir(folder);
     for (const name of await readdir(blobs)) await symlink(path.join('../blobs', name), path.join(folder, name));
     const tensors = await float32Tensors(await openModelFolder(folder), cache);
-    for (const { file, dtype } of tensors.values()) expect([path.dirname(file), dtype]).toEqual([path.resolve(blobs), 'F32']);
+    for (const { file, dtype } of tensors.values())
+      expect([path.dirname(file), dtype]).toEqual([path.resolve(blobs), 'F32']);
     await expect(stat(cache)).rejects.toThrow('ENOENT');
   });
 

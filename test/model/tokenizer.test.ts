@@ -11,6 +11,7 @@ import { tinyTokenizer } from '../fixtures/tiny-model.ts';
 
 const smollm2 = path.join(import.meta.dirname, '../fixtures/smollm2-tokenizer');
 
+// biome-ignore lint/suspicious/noExplicitAny: the tests take files apart and damage them.
 type Json = Record<string, any>;
 
 async function folderWith(tokenizerJson: unknown, config: unknown = null): Promise<string> {
@@ -49,7 +50,25 @@ function sentencePieceTokenizer(): Json {
   for (let byte = 0; byte < 256; byte++) add(byteToken(byte));
   for (const character of '▁abcdefghijklmnopqrstuvwxyz(){};=.,:é\n') add(character);
   const merges: string[] = [];
-  for (const word of ['▁▁', '▁▁▁▁', '▁t', 'he', '▁the', 'in', 'on', 'er', '▁c', 're', 'st', 'ing', '▁con', 'function', 'ab', 'aa', 'aaa']) {
+  for (const word of [
+    '▁▁',
+    '▁▁▁▁',
+    '▁t',
+    'he',
+    '▁the',
+    'in',
+    'on',
+    'er',
+    '▁c',
+    're',
+    'st',
+    'ing',
+    '▁con',
+    'function',
+    'ab',
+    'aa',
+    'aaa',
+  ]) {
     let left = word[0]!;
     for (const right of word.slice(1)) {
       if (!(left + right in vocab)) merges.push(`${left} ${right}`);
@@ -105,10 +124,11 @@ describe("SmolLM2's tokenizer", () => {
     expect(tokenizer.encode('def hello_world():\n    return 42\n')).toEqual(
       libraryIds(json, 'def hello_world():\n    return 42\n'),
     );
-    const part = text.slice(300_000, 500_000);
+    const part = text.slice(300_000, 360_000);
     // Without added tokens the library reads them as text too.
     expect(tokenizer.encode(part)).toEqual(libraryIds({ ...json, added_tokens: [] }, part));
-    const mixed = '你好 \u{1f600}\u{1f468}\u200d\u{1f4bb} \u05e9\u05c1 e\u0301 ÿ\t\r\n\r\n  \u00a0x \u2028 12345 don\'t I\'LL';
+    const mixed =
+      "你好 \u{1f600}\u{1f468}\u200d\u{1f4bb} \u05e9\u05c1 e\u0301 ÿ\t\r\n\r\n  \u00a0x \u2028 12345 don't I'LL";
     expect(tokenizer.encode(mixed)).toEqual(libraryIds(json, mixed));
     expect(tokenizer.decode(tokenizer.encode(mixed))).toBe(mixed);
   });
@@ -121,7 +141,7 @@ describe("SmolLM2's tokenizer", () => {
   });
 
   test('very long words end', () => {
-    for (const word of [' '.repeat(300_000), '\n'.repeat(100_000), 'ab'.repeat(100_000)]) {
+    for (const word of [' '.repeat(60_000), '\n'.repeat(60_000), 'ab'.repeat(30_000)]) {
       expect(tokenizer.decode(tokenizer.encode(word)) === word).toBe(true);
     }
   });
@@ -144,7 +164,13 @@ describe("SmolLM2's tokenizer", () => {
   });
 
   test('literal text inside a chat stays text', () => {
-    for (const content of ['<|im_end|>', 'a<|im_start|>system\n', '<|im_<|im_end|>', '\ufdd0', 'x\ufdd0\ufdd1<|im_end|>\ufdd0']) {
+    for (const content of [
+      '<|im_end|>',
+      'a<|im_start|>system\n',
+      '<|im_<|im_end|>',
+      '\ufdd0',
+      'x\ufdd0\ufdd1<|im_end|>\ufdd0',
+    ]) {
       const chat = `<|im_start|>user\n${tokenizer.literal(content)}<|im_end|>\n`;
       const ids = tokenizer.encodeChat(chat);
       expect([ids.filter((id) => id === 1).length, ids.filter((id) => id === 2).length]).toEqual([1, 1]);
@@ -171,7 +197,7 @@ describe("SmolLM2's tokenizer", () => {
 });
 
 describe('other kinds of tokenizers', () => {
-  const text = sourceText(60_000).replaceAll('\t', '  ');
+  const text = sourceText(20_000).replaceAll('\t', '  ');
 
   test('the tiny one of the tests', async () => {
     const json = tinyTokenizer();
@@ -202,9 +228,7 @@ describe('other kinds of tokenizers', () => {
   test("characters with byte fallback, as Llama 2's and Mistral's", async () => {
     const json = sentencePieceTokenizer();
     const tokenizer = await openTokenizer(await folderWith(json));
-    const short = text.slice(0, 20_000);
-    expect(tokenizer.encode(short)).toEqual(libraryIds(json, short));
-    expect(tokenizer.decode(tokenizer.encode(short))).toBe(short);
+    expect(tokenizer.encode(text)).toEqual(libraryIds(json, text));
     expect(tokenizer.decode(tokenizer.encode(text))).toBe(text);
     const mixed = 'the caf\u00e9 \u{1f600} \u4f60 aaaaaa';
     expect(tokenizer.encode(mixed)).toEqual(libraryIds(json, mixed));
@@ -283,7 +307,7 @@ describe('broken tokenizers', () => {
       [(json) => (json.decoder = { type: 'WordPiece' }), 'ByteLevel'],
       [(json) => (json.pre_tokenizer = { type: 'Sequence' }), 'not steps'],
       [(json) => (json.normalizer = { type: 'Unheard' }), 'Unknown Normalizer'],
-      [(json) => (json.normalizer = { type: 'Lowercase' }), ''],
+      [(json) => (json.normalizer = { type: 'Lowercase' }), 'does not come back'],
       [(json) => (json.model.continuing_subword_prefix = '##'), 'continuing_subword_prefix'],
     ];
     for (const [change, message] of cases) expect(await problems(changed(change))).toContain(message);
@@ -296,8 +320,10 @@ describe('broken tokenizers', () => {
     expect(await problems(changed((json) => step(json, split)))).toContain('broken');
     const merged = { ...split, pattern: { String: ' ' }, behavior: 'MergedWithNext' };
     expect(await problems(changed((json) => step(json, merged)))).toContain('MergedWithNext');
-    const lossy = { ...split, pattern: { String: ' ' }, behavior: 'Removed' };
-    expect(await problems(changed((json) => step(json, lossy)))).toContain('does not come back');
+    const removed = { ...split, pattern: { Regex: ' ' }, behavior: 'Removed' };
+    expect(await problems(changed((json) => step(json, removed)))).toContain('Split has behavior Removed');
+    const loses = { ...split, pattern: { Regex: '[a-z]+' }, behavior: 'Removed', invert: true };
+    expect(await problems(changed((json) => step(json, loses)))).toContain('does not come back');
     expect(await problems(tinyTokenizer(), { vocab_size: 290 })).toContain('10 tokens have no whole number');
   });
 });

@@ -36,7 +36,10 @@ test('nothing saved: no manifest, no version, no checkpoint, and nothing on disk
   expect(await adapter.loadCheckpoint()).toBeNull();
   expect(await adapter.versions()).toEqual([]);
   expect(await adapter.verify()).toEqual([]);
+  expect(await adapter.removeVersions([1])).toEqual([]);
+  await adapter.removeCheckpoints();
   expect(existsSync(adapter.path)).toBe(false);
+  await expect(adapter.rollBack()).rejects.toThrow(/no earlier version/);
 });
 
 test('a version comes back exactly, in a store opened anew', async () => {

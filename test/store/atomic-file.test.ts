@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import {
@@ -62,7 +62,6 @@ test('makes folders, and removes only temporary files', async () => {
   for (const name of ['manifest.json', 'manifest.json.12-ab.tmp', 'x.tmp']) writeFileSync(join(folder, name), '');
   await removeTemporaryFiles(folder);
   expect(readdirSync(folder)).toEqual(['manifest.json']);
-  chmodSync(folder, 0o700);
 });
 
 test('a ledger is hashed as it grows, from the start when it was cut', async () => {
@@ -80,5 +79,10 @@ test('a ledger is hashed as it grows, from the start when it was cut', async () 
     expect(await beginsWith(path, position)).toBe(true);
     writeFileSync(path, text.slice(1));
     expect(await beginsWith(path, position)).toBe(false);
+    writeFileSync(path, text);
+    await reader.position();
   }
+  writeFileSync(`${path}.new`, 'another file, and longer');
+  renameSync(`${path}.new`, path);
+  expect((await reader.position()).sha256).toBe(hashOf('another file, and longer'));
 });

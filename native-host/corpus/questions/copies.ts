@@ -6,6 +6,8 @@ import type { SourceFile } from './repository.ts';
 const scriptLanguages = new Set(['typescript', 'tsx', 'javascript']);
 const flavours = /^(src|source|dist|lib|build|out|esm|es|es6|cjs|commonjs|umd|mjs|modern|legacy|browser|module)$/;
 
+const forOldPlatforms = /(^|[/._-])(legacy|es5|compat|umd|bundled?|browser|node)\.[cm]?js$/;
+
 /** The files that are not copies of another, in the same order. A copy repeats at least half of the names of the files it is made from. */
 export function withoutCopies(files: readonly SourceFile[]): SourceFile[] {
   const kept = new Set<SourceFile>(files.filter((file) => !scriptLanguages.has(file.language)));
@@ -21,7 +23,7 @@ export function withoutCopies(files: readonly SourceFile[]): SourceFile[] {
     const twin = twins.some((other) => repeats(new Set(other.symbols.map((symbol) => symbol.name))));
     const copied = isDeclaration(file.path)
       ? names.length > 0 && repeats(sourceNames)
-      : twin || (isGenerated(file.path) && names.length > 0 && repeats(keptNames));
+      : twin || ((isGenerated(file.path) || forOldPlatforms.test(file.path)) && names.length > 0 && repeats(keptNames));
     if (copied) continue;
     kept.add(file);
     byKey.set(key, [...twins, file]);

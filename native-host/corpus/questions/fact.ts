@@ -20,9 +20,12 @@ export interface Fact {
   answer: string;
 }
 
-/** The key of what a fact is about: two facts with the same key and other answers contradict each other. */
-export function factKey(fact: Pick<Fact, 'kind' | 'subject'>): string {
-  return `${fact.kind} ${fact.subject}`;
+/**
+ * The key of what a fact is about: two facts with the same key and other answers contradict each other. That a symbol moved or is gone contradicts
+ * where it was defined.
+ */
+export function factKey({ kind, subject }: Pick<Fact, 'kind' | 'subject'>): string {
+  return `${kind === 'moved' || kind === 'removed' ? 'defined-in' : kind} ${subject}`;
 }
 
 export function makeFact(fact: Omit<Fact, 'id'>): Fact {

@@ -25,9 +25,9 @@ function factsOfDefinition({ path, symbol, subject }: NamedDefinition): Fact[] {
   if (symbol.returns && symbol.returns.length <= MAX_TYPE_CHARACTERS)
     facts.push(makeFact({ ...base, kind: 'returns', answer: symbol.returns }));
   if (isShortValue(symbol.value)) facts.push(makeFact({ ...base, kind: 'constant-value', answer: symbol.value }));
-  // A name bound to the result of an expression is a constant only by its keyword.
+  // A name bound to the result of an expression is a constant only by its keyword, and the name of a method says what it is.
   const plain = symbol.kind === 'variable' || (symbol.kind === 'constant' && symbol.value === null);
-  if (!plain) facts.push(makeFact({ ...base, kind: 'kind-of', answer: symbol.kind }));
+  if (!plain && symbol.kind !== 'method') facts.push(makeFact({ ...base, kind: 'kind-of', answer: symbol.kind }));
   return facts;
 }
 
@@ -96,9 +96,7 @@ function settingFacts(document: Document): Fact[] {
   const settings: [string, unknown][] = [];
   for (const [key, value] of Object.entries(manifest)) {
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-      if (
-        ['scripts', 'dependencies', 'devDependencies', 'peerDependencies', 'engines', 'bin', 'repository'].includes(key)
-      ) {
+      if (['scripts', 'dependencies', 'peerDependencies', 'engines', 'bin', 'repository'].includes(key)) {
         settings.push(...Object.entries(value).map(([name, inner]): [string, unknown] => [`${key}.${name}`, inner]));
       }
     } else settings.push([key, value]);

@@ -33,15 +33,16 @@ function purposeFacts({ files }: Repository): Fact[] {
 
 function sectionFacts(documents: readonly Document[]): Fact[] {
   const facts: Fact[] = [];
-  for (const document of documents) {
-    if (document.language !== 'markdown' && document.language !== 'restructuredtext') continue;
+  const pages = documents.filter(({ language }) => language === 'markdown' || language === 'restructuredtext');
+  for (const document of pages) {
     const sections = sectionsOf(document.text);
     const count = new Map<string, number>();
     for (const { heading } of sections) count.set(heading, (count.get(heading) ?? 0) + 1);
     for (const { heading, line, firstSentence: sentence } of sections) {
       if (count.get(heading) !== 1 || !isAskable(heading)) continue;
       const { path } = document;
-      facts.push(proseFact('section', path, line, heading, { heading }, path));
+      // With one page, every answer would be the same.
+      if (pages.length > 1) facts.push(proseFact('section', path, line, heading, { heading }, path));
       if (sentence)
         facts.push(proseFact('section-start', path, line, `${heading} in ${path}`, { heading, path }, sentence));
     }

@@ -84,10 +84,11 @@ function readType(node: SyntaxNode, doc: string | null, symbols: CodeSymbol[], t
   if (!body || !name || !/^\w+$/.test(name)) return;
   if (node.type === 'enum_specifier') {
     symbols.push(symbolFrom(node, name, 'enum', { doc }));
+    const scoped = /^enum\s+(class|struct)\b/.test(node.text);
     for (const member of body.children) {
       const value = member.child('value')?.text;
       if (value && literals.test(value))
-        symbols.push(symbolFrom(member, member.textOf('name'), 'constant', { container: name, value }));
+        symbols.push(symbolFrom(member, member.textOf('name'), 'constant', { container: scoped ? name : null, value }));
     }
   } else if (['struct_specifier', 'class_specifier', 'union_specifier'].includes(node.type)) {
     const bases =

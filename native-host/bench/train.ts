@@ -1,0 +1,144 @@
+/** `lift bench train`: a LoRA step, and how near it comes to the machine's matrix products. */
+import { adapterLayout, initialAdapter } from '../model/adapter-init.ts';
+import { uniformNumbers } from '../model/random.ts';
+import type { Device } from '../runtime/device.ts';
+import { openOnnxDevice } from '../runtime/onnx/onnx-device.ts';
+import { pack } from '../train/packing.ts';
+import { gradientProgram } from '../train/program.ts';
+import { Trainer } from '../train/trainer.ts';
+import { type BenchOptions, type BenchRow, median, peakMegabytes } from './bench-row.ts';
+import { programFlops } from './flops.ts';
+import { type Products, squareProducts, weightProducts } from './products.ts';
+import { openBenchModel } from './shapes.ts';
+
+const rows = 2;
+const length = 256;
+const rank = 16;
+const learningRate = 1e-4;
+const fewestSteps = 5;
+const mostSteps = 30;
+/** Steps are taken for about this long, in seconds. */
+const stepBudget = 20;
+
+/**
+ * LoRA of rank 16 on all linear layers over 2 × 256 tokens: gradient and update. The products that it is compared with
+ * run between the steps, so that both see the same machine. Errors: RangeError for an unknown shape.
+ */
+export async function benchTrain(options: BenchOptions): Promise<BenchRow[]> {
+  const { shape, signal } = options;
+  const model = await openBenchModel(shape, options.cacheFolder);
+  const plainDevice = openOnnxDevice(options.device, options.workerFile);
+  const { device, readySeconds } = watchCompiling(plainDevice);
+  try {
+    const layout = adapterLayout(model.config, { kind: 'lora', rank, alpha: 2 * rank });
+    const vector = initialAdapter(layout, 1);
+    const moments = () => new Float32Array(layout.length);
+    const trainer = await Trainer.open(device, model, layout, { vector, first: moments(), second: moments(), step: 0 });
+    const [batch] = pack(randomItems(model.config.vocabSize), { rows, length });
+    const step = async () => {
+      const started = performance.now();
+      const { loss } = await trainer.accumulate(batch!, batch!.totalWeight);
+      await trainer.takeStep(learningRate);
+      if (!Number.isFinite(loss)) throw new Error('the loss is not finite');
+      return (performance.now() - started) / 1000;
+    };
+    const firstStep = await step();
+    const ready = readySeconds();
+
+    const square = await squareProducts(plainDevice, 1024, 4);
+    const squareSeconds = [await square.run()];
+    const stepSeconds: number[] = [];
+    for (let spent = 0; stepSeconds.length < fewestSteps || (spent < stepBudget && stepSeconds.length < mostSteps); ) {
+      signal?.throwIfAborted();
+      stepSeconds.push(await step());
+      spent += stepSeconds.at(-1)!;
+      squareSeconds.push(await square.run());
+    }
+    // Before the products over all weights, whose outputs take memory of their own.
+    const memory = peakMegabytes();
+    await trainer.close();
+    const own = await weightProducts(plainDevice, model, rows * length, true);
+    const ownSeconds = await timesOf(own, 4, signal);
+    squareSeconds.push(await square.run());
+
+    const flops = programFlops(gradientProgram(model.config, layout, { rows, length }));
+    const best = Math.min(...stepSeconds);
+    const rate = flops.total / best / 1e9;
+    const squareRate = square.flops / Math.min(...squareSeconds) / 1e9;
+    const ownRate = own.flops / Math.min(...ownSeconds) / 1e9;
+    await square.close();
+    await own.close();
+    return [
+      { name: 'parameters', value: model.parameters, unit: '' },
+      { name: 'trained parameters', value: layout.length, unit: '' },
+      { name: 'session ready', value: ready, unit: 's' },
+      { name: 'first step after that', value: firstStep - ready, unit: 's' },
+      { name: 'step, best', value: best, unit: 's' },
+      { name: 'step, median', value: median(stepSeconds), unit: 's' },
+      { name: 'tokens a second, best step', value: (rows * length) / best, unit: 'tokens/s' },
+      { name: 'operations of a step', value: flops.total / 1e9, unit: 'GFLOP' },
+      { name: 'of these with frozen weights', value: flops.frozen / 1e9, unit: 'GFLOP' },
+      { name: 'of these LoRA', value: flops.adapter / 1e9, unit: 'GFLOP' },
+      { name: 'of these attention (visible pairs)', value: flops.attention / 1e9, unit: 'GFLOP' },
+      { name: 'rate of the best step', value: rate, unit: 'GFLOP/s' },
+      { name: 'matrix products of 1024³, best', value: squareRate, unit: 'GFLOP/s' },
+      { name: 'matrix products of 1024³, median', value: square.flops / median(squareSeconds) / 1e9, unit: 'GFLOP/s' },
+      { name: "products with the shape's own weights, best", value: ownRate, unit: 'GFLOP/s' },
+      { name: 'step ÷ matrix products of 1024³', value: (100 * rate) / squareRate, unit: '%' },
+      { name: "step ÷ products with the shape's own weights", value: (100 * rate) / ownRate, unit: '%' },
+      { name: 'peak memory', value: memory, unit: 'MB' },
+    ];
+  } finally {
+    await plainDevice.close();
+  }
+}
+
+async function timesOf(products: Products, count: number, signal: AbortSignal | undefined): Promise<number[]> {
+  const seconds: number[] = [];
+  for (let i = 0; i < count; i++) {
+    signal?.throwIfAborted();
+    seconds.push(await products.run());
+  }
+  return seconds;
+}
+
+function randomItems(vocabulary: number) {
+  const uniform = uniformNumbers(3);
+  return Array.from({ length: rows }, () => ({
+    tokens: Array.from({ length }, () => Math.floor(uniform() * vocabulary)),
+    weights: new Array<number>(length).fill(1),
+  }));
+}
+
+/** The device, and the seconds until its last run ended that no run took: compiling, above all. */
+function watchCompiling(plain: Device): { device: Device; readySeconds: () => number } {
+  const started = performance.now();
+  let running = 0;
+  let ended = started;
+  const compile: Device['compile'] = async (program, compileOptions) => {
+    const executable = await plain.compile(program, compileOptions);
+    return {
+      createCache: () => executable.createCache(),
+      release: () => executable.release(),
+      run: async (inputs, runOptions) => {
+        const before = performance.now();
+        const result = await executable.run(inputs, runOptions);
+        ended = performance.now();
+        running += ended - before;
+        return result;
+      },
+    };
+  };
+  const device: Device = {
+    name: plain.name,
+    compile,
+    upload: (tensor) => plain.upload(tensor),
+    view: (tensor, offset, shape) => plain.view(tensor, offset, shape),
+    download: (tensor) => plain.download(tensor),
+    release: (tensors) => plain.release(tensors),
+    truncate: (cache, size) => plain.truncate(cache, size),
+    releaseCache: (cache) => plain.releaseCache(cache),
+    close: () => plain.close(),
+  };
+  return { device, readySeconds: () => (ended - started - running) / 1000 };
+}

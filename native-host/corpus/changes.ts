@@ -1,0 +1,90 @@
+// What a change of the repository left behind: files and symbols that moved, were renamed or are gone, as facts to train.
+import type { Document } from './documents.ts';
+import { type Fact, makeFact } from './questions/fact.ts';
+import { readRepository } from './questions/repository.ts';
+
+/** What was where when a version was trained: enough to tell what moved. Plain JSON. */
+export interface TreeSnapshot {
+  /** Path and hash of each document. */
+  documents: [path: string, hash: string][];
+  /** Each symbol's name with the files that define it. */
+  symbols: [name: string, paths: string[]][];
+}
+
+/** At most this many symbols are said to be gone for one file: more say nothing new. */
+const MAX_REMOVED_SYMBOLS = 20;
+
+export async function snapshotOf(documents: readonly Document[]): Promise<TreeSnapshot> {
+  const { byLabel } = await readRepository(documents);
+  const named = [...byLabel].filter(([, definitions]) => definitions.some(({ symbol }) => symbol.kind !== 'variable'));
+  return {
+    documents: documents.map((document) => [document.path, document.hash]),
+    symbols: named.map(([label, definitions]) => [label, [...new Set(definitions.map(({ path }) => path))]]),
+  };
+}
+
+/**
+ * The facts of what moved between two states: a file with the same text at another path was renamed, a symbol that another file defines moved,
+ * what is nowhere any more was removed. Sorted by kind and subject. None of them is ever a probe.
+ */
+export function changeFacts(previous: TreeSnapshot, current: TreeSnapshot): Fact[] {
+  const renamed = renamedFiles(previous, current);
+  const paths = new Set(current.documents.map(([path]) => path));
+  const facts: Fact[] = [];
+  for (const [path] of previous.documents) {
+    const newPath = renamed.get(path);
+    if (newPath !== undefined) facts.push(changeFact('renamed', newPath, path, { path }, newPath));
+    else if (!paths.has(path)) facts.push(changeFact('removed', path, path, { name: path }, 'removed'));
+  }
+  const symbols = new Map(current.symbols);
+  const removedIn = new Map<string, number>();
+  for (const [name, oldPaths] of previous.symbols) {
+    const [path, ...others] = oldPaths;
+    const [newPath, ...otherNew] = symbols.get(name) ?? [];
+    // Of a name that several files define nothing can be said, and where a whole file went is said already.
+    if (
+      path === undefined ||
+      others.length > 0 ||
+      otherNew.length > 0 ||
+      newPath === path ||
+      renamed.get(path) === newPath
+    )
+      continue;
+    if (newPath !== undefined) {
+      facts.push(changeFact('moved', newPath, name, { name, path }, newPath));
+      continue;
+    }
+    const count = (removedIn.get(path) ?? 0) + 1;
+    removedIn.set(path, count);
+    if (count <= MAX_REMOVED_SYMBOLS) facts.push(changeFact('removed', path, name, { name }, 'removed'));
+  }
+  return facts.sort((a, b) => compare(a.kind, b.kind) || compare(a.subject, b.subject));
+}
+
+/** Old and new paths of files whose text is unchanged and in one place before and after. */
+function renamedFiles(previous: TreeSnapshot, current: TreeSnapshot): Map<string, string> {
+  const oldPaths = new Set(previous.documents.map(([path]) => path));
+  const newPaths = new Set(current.documents.map(([path]) => path));
+  const gone = byHash(previous.documents.filter(([path]) => !newPaths.has(path)));
+  const come = byHash(current.documents.filter(([path]) => !oldPaths.has(path)));
+  const renamed = new Map<string, string>();
+  for (const [hash, [from, ...others]] of gone) {
+    const to = come.get(hash);
+    if (from !== undefined && others.length === 0 && to?.length === 1) renamed.set(from, to[0] as string);
+  }
+  return renamed;
+}
+
+function byHash(documents: readonly [path: string, hash: string][]): Map<string, string[]> {
+  const paths = new Map<string, string[]>();
+  for (const [path, hash] of documents) paths.set(hash, [...(paths.get(hash) ?? []), path]);
+  return paths;
+}
+
+function changeFact(kind: string, path: string, subject: string, slots: Record<string, string>, answer: string): Fact {
+  return makeFact({ kind, stratum: 'structure', path, line: 1, subject, slots, answer });
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

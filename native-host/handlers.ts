@@ -1,0 +1,142 @@
+/** One function a method of the contract; all of them call the services that `initialize` opens. */
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { HostNotification, PROTOCOL_VERSION } from '../protocol/host.ts';
+import { openServices } from './open-services.ts';
+import { PauseSwitch } from './pause-switch.ts';
+import type { HostHandlers } from './rpc-server.ts';
+import type { Services } from './services.ts';
+
+interface RunningAbsorption {
+  abort: AbortController;
+  pause: PauseSwitch;
+  ended: Promise<unknown>;
+}
+
+const secondsBetweenReports = 0.25;
+
+/** The store, model and device arrive with `initialize`. */
+export function createHandlers(): HostHandlers {
+  let services: Services | null = null;
+  const running = new Map<string, RunningAbsorption>();
+
+  const opened = (): Services => {
+    if (services === null) throw new Error('the host is not initialized: send `initialize` first');
+    return services;
+  };
+  const absorptionOf = (folder: string): RunningAbsorption => {
+    const absorption = running.get(resolve(folder));
+    if (absorption === undefined) throw new Error(`${folder} is not being absorbed by this host`);
+    return absorption;
+  };
+
+  return {
+    async initialize({ storeRoot, modelFolder, device }) {
+      services = await openServices({
+        storeRoot,
+        ...(modelFolder === undefined ? {} : { modelFolder }),
+        ...(device === undefined ? {} : { device }),
+      });
+      return {
+        protocolVersion: PROTOCOL_VERSION,
+        hostVersion: hostVersion(),
+        device: services.device,
+        model: services.model,
+      };
+    },
+
+    async 'absorb/start'({ folder, ...options }, { signal, notify }) {
+      const key = resolve(folder);
+      if (running.has(key)) throw new Error(`${folder} is being absorbed already`);
+      const abort = new AbortController();
+      const pause = new PauseSwitch();
+      signal.addEventListener('abort', () => abort.abort());
+      let reported = 0;
+      let phase = '';
+      const absorption = opened().absorb(folder, options, {
+        signal: abort.signal,
+        whileRunning: () => pause.whileRunning(abort.signal),
+        onProgress: (report) => {
+          const now = performance.now();
+          if (report.phase === phase && now - reported < secondsBetweenReports * 1000) return;
+          reported = now;
+          phase = report.phase;
+          const { documents, tokens, step = 0, steps, absorbed } = report;
+          notify(HostNotification.absorbProgress, {
+            folder,
+            phase,
+            documents,
+            tokens,
+            step,
+            steps,
+            absorbed,
+            loss: finite(report.loss),
+            tokensPerSecond: finite(report.tokensPerSecond),
+            secondsLeft: finite(report.secondsLeft),
+          });
+        },
+      });
+      running.set(key, { abort, pause, ended: absorption.catch(() => undefined) });
+      try {
+        const { documents, tokens, steps, trainedTokens, seconds, version, skipped } = await absorption;
+        return { documents, tokens, steps, trainedTokens, seconds, version, skipped };
+      } finally {
+        running.delete(key);
+      }
+    },
+    async 'absorb/pause'({ folder }) {
+      absorptionOf(folder).pause.pause();
+      return null;
+    },
+    async 'absorb/resume'({ folder }) {
+      absorptionOf(folder).pause.resume();
+      return null;
+    },
+    async 'absorb/cancel'({ folder }) {
+      const { abort, ended } = absorptionOf(folder);
+      abort.abort();
+      await ended;
+      return null;
+    },
+
+    'files/changed': async ({ folder, changes }) => ({ dirty: await opened().filesChanged(folder, changes) }),
+    ask: ({ askId, ...params }, { signal, notify }) =>
+      opened().ask(params, (text) => notify(HostNotification.askToken, { askId, text }), signal),
+    async status({ folder }) {
+      const { documents, tokens, absorbed, dirty, skipped, version, device, model } = await opened().status(folder);
+      return { documents, tokens, absorbed, dirty, skipped, version, device, model };
+    },
+
+    'adapters/list': async () => ({ adapters: await opened().adapters() }),
+    'adapters/delete': async ({ repositoryKey, baseModelKey }) =>
+      removedResult(await opened().store.delete(repositoryKey, baseModelKey)),
+    'adapters/prune': async ({ quotaBytes }) => removedResult(await opened().store.prune(quotaBytes)),
+    'adapters/export': async ({ folder, target }) => ({ files: await opened().exportAdapter(folder, target) }),
+    'adapters/import': async ({ folder, source }) => ({ version: await opened().importAdapter(folder, source) }),
+    'adapters/rollBack': async ({ folder }) => ({ version: await opened().rollBack(folder) }),
+    'models/list': async () => ({ models: await opened().models() }),
+
+    async close() {
+      for (const { abort } of running.values()) abort.abort();
+      await Promise.all([...running.values()].map(({ ended }) => ended));
+      await services?.close();
+    },
+  };
+}
+
+function removedResult(
+  removed: readonly { repositoryKey: string; baseModelKey: string; version: number | null; bytes: number }[],
+) {
+  return {
+    removed: removed.map((entry) => ({ ...entry, version: entry.version ?? 0 })),
+    freedBytes: removed.reduce((total, { bytes }) => total + bytes, 0),
+  };
+}
+
+function finite(value: number | undefined): number | null {
+  return value === undefined || !Number.isFinite(value) ? null : value;
+}
+
+function hostVersion(): string {
+  return JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version;
+}

@@ -1,0 +1,252 @@
+import { stat } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import type { AdapterEntry, AskParams, AskResult, ModelEntry } from '../protocol/host.ts';
+import { documentFrom } from './corpus/documents.ts';
+import { Decoder } from './generate/decode.ts';
+import { embeddedModelFolder, workerFile } from './locations.ts';
+import { adapterLayout } from './model/adapter-init.ts';
+import { openModelFolder } from './model/model-folder.ts';
+import { type BaseModel, openBaseModel } from './model/open-model.ts';
+import type { Device } from './runtime/device.ts';
+import { openOnnxDevice } from './runtime/onnx/onnx-device.ts';
+import type {
+  AbsorbObserver,
+  AbsorbOptions,
+  AbsorbOutcome,
+  ModelCheck,
+  ProbeResult,
+  ServiceOptions,
+  Services,
+  StatusDetails,
+} from './services.ts';
+import type { AdapterFolder } from './store/adapter-folder.ts';
+import { openStore, type Store } from './store/adapter-store.ts';
+import { peftConfigFile, peftTensorFile } from './store/peft-config.ts';
+import { exportPeft } from './store/peft-export.ts';
+import { importPeft } from './store/peft-import.ts';
+import { absorb } from './study/absorb.ts';
+import { ask, type Lookup, openLookup } from './study/ask.ts';
+import { checkModel } from './study/check-model.ts';
+import { dirtyPaths, emptyLedger, readLedger, shareKnown } from './study/ledger.ts';
+import { probeRepository } from './study/probe.ts';
+import { type Repository, readRepository } from './study/repository.ts';
+
+/** Opens the base model, a device and the store. Errors: ModelError; Error where the folder to absorb is none. */
+export async function openServices(options: ServiceOptions): Promise<Services> {
+  const modelFolder = resolve(options.modelFolder ?? embeddedModelFolder());
+  const model = await openBaseModel(modelFolder, join(options.storeRoot, 'float32'));
+  const device = openOnnxDevice(options.device ?? 'cpu', workerFile);
+  return new OpenServices(model, device, openStore(options.storeRoot), options.storeRoot);
+}
+
+/** The decoder of one adapter version, kept for the next question. */
+interface OpenDecoder {
+  key: string;
+  decoder: Decoder;
+}
+
+class OpenServices implements Services {
+  readonly model: ModelEntry;
+  private decoder: OpenDecoder | null = null;
+  private readonly lookups = new Map<string, { tree: string; lookup: Lookup }>();
+  /** Texts of editors that are not saved, and files known to be gone (null), by folder and path. */
+  private readonly edits = new Map<string, Map<string, string | null>>();
+  private answering: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    private readonly base: BaseModel,
+    private readonly onnx: Device,
+    readonly store: Store,
+    private readonly storeRoot: string,
+  ) {
+    this.model = entryOf(base.folder, base.config.modelType, base.parameters);
+  }
+
+  get device() {
+    return this.onnx.name;
+  }
+
+  async absorb(folder: string, options: AbsorbOptions, observer: AbsorbObserver): Promise<AbsorbOutcome> {
+    const adapter = await this.adapterOf(folder);
+    const outcome = await absorb(this.onnx, this.base, folder, adapter, options, observer);
+    const { repository, ...result } = outcome;
+    const { documents, tokenCount, skipped } = repository;
+    return { ...result, documents: documents.length, tokens: tokenCount, skipped };
+  }
+
+  ask(params: Omit<AskParams, 'askId'>, onText: (text: string) => void, signal: AbortSignal): Promise<AskResult> {
+    // One answer at a time: a decoder holds one conversation.
+    const answer = this.answering.then(() => this.answer(params, onText, signal));
+    this.answering = answer.catch(() => undefined);
+    return answer;
+  }
+
+  async status(folder: string): Promise<StatusDetails> {
+    const adapter = await this.adapterOf(folder);
+    const repository = await this.read(folder);
+    const { documents, tokenCount, tokens, skipped } = repository;
+    const current = await this.currentVersion(adapter);
+    const ledger = (await readLedger(adapter.path, current?.note.ledger)) ?? emptyLedger();
+    return {
+      documents: documents.length,
+      tokens: tokenCount,
+      absorbed: current === null ? 0 : shareKnown(ledger, documents, (path) => tokens.get(path)!.length),
+      dirty: dirtyPaths(ledger, documents).length,
+      skipped,
+      version: current?.version ?? null,
+      device: this.onnx.name,
+      model: this.model.name,
+      absorbedAt: current?.created ?? null,
+      adapterBytes: current?.bytes ?? 0,
+    };
+  }
+
+  async probe(
+    folder: string,
+    options: { adapterOf?: string; probes?: number },
+    signal: AbortSignal,
+  ): Promise<ProbeResult> {
+    const adapterOf = resolve(options.adapterOf ?? folder);
+    const loaded = await (await this.adapterOf(adapterOf)).loadVersion();
+    if (loaded === null)
+      throw new Error(`nothing of ${adapterOf} was absorbed yet: run \`lift absorb ${adapterOf}\` first`);
+    const repository = await this.read(folder, signal);
+    const result = await probeRepository(this.onnx, this.base, loaded, repository, options.probes ?? 200, signal);
+    return { ...result, adapterOf };
+  }
+
+  async checkModel(folder: string, text: string): Promise<ModelCheck> {
+    const model = await openBaseModel(resolve(folder), join(this.storeRoot, 'float32'));
+    return checkModel(this.onnx, model, text);
+  }
+
+  async models(): Promise<ModelEntry[]> {
+    const embedded = await openModelFolder(embeddedModelFolder());
+    const entries = [entryOf(embedded.folder, embedded.config.modelType, embedded.parameters)];
+    if (this.model.folder !== embedded.folder) entries.push(this.model);
+    return entries;
+  }
+
+  async adapters(): Promise<AdapterEntry[]> {
+    return (await this.store.list()).map(
+      ({ repositoryKey, baseModelKey, folder, current, versions, bytes, lastUsed }) => ({
+        repositoryKey,
+        baseModelKey,
+        folder: folder ?? '',
+        version: current,
+        versions: versions.map(({ version }) => version),
+        bytes,
+        lastUsed: lastUsed ?? '',
+      }),
+    );
+  }
+
+  async exportAdapter(folder: string, target: string): Promise<string[]> {
+    const loaded = await (await this.adapterOf(folder)).loadVersion();
+    if (loaded === null) throw new Error(`nothing of ${folder} was absorbed yet: there is no adapter to export`);
+    const into = resolve(target);
+    await exportPeft(loaded.layout, loaded.vector, { baseModelNameOrPath: this.base.folder }, into);
+    return [join(into, peftConfigFile), join(into, peftTensorFile)];
+  }
+
+  async importAdapter(folder: string, source: string): Promise<number> {
+    const adapter = await this.adapterOf(folder);
+    const { layout, vector } = await importPeft(resolve(source), (settings) =>
+      adapterLayout(this.base.config, settings),
+    );
+    const { version } = await adapter.saveVersion(layout, vector, { kind: layout.kind, imported: resolve(source) });
+    return version;
+  }
+
+  async rollBack(folder: string): Promise<number> {
+    return (await (await this.adapterOf(folder)).rollBack()).version;
+  }
+
+  async filesChanged(
+    folder: string,
+    changes: readonly { path: string; kind: 'changed' | 'removed'; text?: string }[],
+  ): Promise<number> {
+    const key = (await this.read(folder)).folder;
+    const edits = this.edits.get(key) ?? new Map<string, string | null>();
+    for (const { path, kind, text } of changes) {
+      if (kind === 'removed') edits.set(path, null);
+      else if (text === undefined) edits.delete(path);
+      else edits.set(path, text);
+    }
+    this.edits.set(key, edits);
+    this.lookups.delete(key);
+    return (await this.status(folder)).dirty;
+  }
+
+  async close(): Promise<void> {
+    await this.answering;
+    await this.decoder?.decoder.close();
+    await this.onnx.close();
+  }
+
+  private async answer(
+    params: Omit<AskParams, 'askId'>,
+    onText: (text: string) => void,
+    signal: AbortSignal,
+  ): Promise<AskResult> {
+    const { folder, useAdapter } = params;
+    const adapter = await this.adapterOf(folder);
+    const repository = await this.read(folder, signal);
+    const lookup = await this.lookup(repository);
+    const loaded = useAdapter ? await adapter.loadVersion() : null;
+    const ledger = loaded === null ? null : await readLedger(adapter.path, loaded.version.note.ledger);
+    const changed = new Set(ledger === null ? [] : dirtyPaths(ledger, repository.documents));
+    const dirty = repository.documents.filter(({ path }) => changed.has(path));
+    const key = loaded === null ? 'base' : `${adapter.path} ${loaded.version.version}`;
+    const decoder = await this.decoderFor(key, loaded);
+    const result = await ask(this.base, decoder, lookup, params, dirty, onText, signal);
+    return { ...result, version: loaded?.version.version ?? null };
+  }
+
+  private async decoderFor(key: string, adapter: Parameters<typeof Decoder.open>[2]): Promise<Decoder> {
+    if (this.decoder?.key === key) return this.decoder.decoder;
+    await this.decoder?.decoder.close();
+    this.decoder = null;
+    this.decoder = { key, decoder: await Decoder.open(this.onnx, this.base, adapter) };
+    return this.decoder.decoder;
+  }
+
+  private async lookup(repository: Repository): Promise<Lookup> {
+    const known = this.lookups.get(repository.folder);
+    if (known?.tree === repository.tree) return known.lookup;
+    const lookup = await openLookup(repository, this.base);
+    this.lookups.set(repository.folder, { tree: repository.tree, lookup });
+    return lookup;
+  }
+
+  /** The folder's documents as they are now, unsaved texts included. */
+  private async read(folder: string, signal?: AbortSignal): Promise<Repository> {
+    const adapter = await this.adapterOf(folder);
+    const cacheFile = join(this.storeRoot, 'scans', `${basename(join(adapter.path, '..'))}.json`);
+    const repository = await readRepository(resolve(folder), this.base.tokenizer, cacheFile, signal);
+    const edits = this.edits.get(repository.folder);
+    if (edits === undefined || edits.size === 0) return repository;
+    const kept = repository.documents.filter(({ path }) => !edits.has(path));
+    const edited = [...edits].flatMap(([path, text]) => (text === null ? [] : [documentFrom(path, text)]));
+    const tokens = new Map(repository.tokens);
+    for (const { path, text } of edited) tokens.set(path, this.base.tokenizer.encode(text));
+    const documents = [...kept, ...edited];
+    return { ...repository, documents, tokens, tree: `${repository.tree} edited` };
+  }
+
+  private async adapterOf(folder: string): Promise<AdapterFolder> {
+    const path = resolve(folder);
+    const found = await stat(path).catch(() => null);
+    if (!found?.isDirectory()) throw new Error(`${path} is not a folder: name the folder of a repository`);
+    return this.store.adapter(path, this.base.key);
+  }
+
+  private async currentVersion(adapter: AdapterFolder) {
+    const manifest = await adapter.manifest();
+    return manifest?.versions.find(({ version }) => version === manifest.current) ?? null;
+  }
+}
+
+function entryOf(folder: string, architecture: string, parameters: number): ModelEntry {
+  return { name: basename(folder), folder, architecture, parameters };
+}

@@ -1,0 +1,107 @@
+/** What the native host can do, whoever asks: the RPC handlers and the command line call these and nothing else. */
+import type { AbsorbResult, AdapterEntry, AskParams, AskResult, ModelEntry, StatusResult } from '../protocol/host.ts';
+import type { AdapterKind } from './model/adapter-layout.ts';
+import type { DeviceName } from './runtime/device.ts';
+import type { Store } from './store/adapter-store.ts';
+import type { LiftProgress } from './train/lift.ts';
+
+export interface ServiceOptions {
+  storeRoot: string;
+  /** The embedded model without it. */
+  modelFolder?: string;
+  device?: DeviceName;
+}
+
+export interface AbsorbOptions {
+  epochs?: number;
+  minutes?: number;
+  seed?: number;
+  adapterKind?: AdapterKind;
+}
+
+export interface AbsorbProgressReport extends Partial<LiftProgress> {
+  phase: 'scan' | 'questions' | 'train' | 'measure' | 'save' | 'paused';
+  documents: number;
+  tokens: number;
+  steps: number;
+  absorbed: number;
+}
+
+export interface AbsorbObserver {
+  signal: AbortSignal;
+  /** Resolves at once unless paused. */
+  whileRunning(): Promise<void>;
+  onProgress(report: AbsorbProgressReport): void;
+}
+
+export interface AbsorbOutcome extends AbsorbResult {
+  /** Why it ended; 'unchanged': there was nothing to learn. 'restored': a version that knows this very tree was made current. */
+  end: 'unchanged' | 'restored' | 'budget' | 'saturated' | 'cancelled';
+  /** Share of the corpus's tokens that are predicted right. */
+  absorbed: number;
+}
+
+export interface StratumScore {
+  probes: number;
+  /** Held-back wording, adapted and base. */
+  exactMatch: number;
+  baseExactMatch: number;
+  /** The same facts in a wording that was trained. */
+  trainedExactMatch: number;
+}
+
+export interface ProbeResult {
+  nextTokenAccuracy: number;
+  baseNextTokenAccuracy: number;
+  /** Held-back wording. */
+  exactMatch: number;
+  baseExactMatch: number;
+  /** Wordings that training used. */
+  trainedExactMatch: number;
+  baseTrainedExactMatch: number;
+  tokenF1: number;
+  baseTokenF1: number;
+  probes: number;
+  byStratum: Record<string, StratumScore>;
+  /** Repository whose adapter was measured. */
+  adapterOf: string;
+}
+
+export interface ModelCheck {
+  architecture: string;
+  parameters: number;
+  /** Mean negative log-likelihood per token of the text, in nats. */
+  nll: number;
+  /** 32 greedy tokens after the text. */
+  greedyIds: number[];
+}
+
+export interface StatusDetails extends StatusResult {
+  /** ISO 8601; null before anything was absorbed. */
+  absorbedAt: string | null;
+  adapterBytes: number;
+}
+
+export interface Services {
+  readonly device: DeviceName;
+  readonly model: ModelEntry;
+  readonly store: Store;
+  absorb(folder: string, options: AbsorbOptions, observer: AbsorbObserver): Promise<AbsorbOutcome>;
+  /** Streams text by `onText`; aborting the signal ends the answer early. */
+  ask(params: Omit<AskParams, 'askId'>, onText: (text: string) => void, signal: AbortSignal): Promise<AskResult>;
+  status(folder: string): Promise<StatusDetails>;
+  probe(folder: string, options: { adapterOf?: string; probes?: number }, signal: AbortSignal): Promise<ProbeResult>;
+  checkModel(folder: string, text: string): Promise<ModelCheck>;
+  models(): Promise<ModelEntry[]>;
+  adapters(): Promise<AdapterEntry[]>;
+  exportAdapter(folder: string, target: string): Promise<string[]>;
+  importAdapter(folder: string, source: string): Promise<number>;
+  /** Makes the previous version the current one; returns its number. */
+  rollBack(folder: string): Promise<number>;
+  /** Unsaved or changed files, known before a scan; returns how many documents are dirty. */
+  filesChanged(
+    folder: string,
+    changes: readonly { path: string; kind: 'changed' | 'removed'; text?: string }[],
+  ): Promise<number>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,101 @@
+/** A repository as the model sees it: documents, their tokens, and the facts that questions are about. */
+import { createHash } from 'node:crypto';
+import { type Corpus, type Document, readCorpus, type SkippedFile } from '../corpus/documents.ts';
+import { byImportance } from '../corpus/importance.ts';
+import type { Fact } from '../corpus/questions/fact.ts';
+import { factsOf } from '../corpus/questions/facts.ts';
+import { segmentsOf } from '../corpus/segments.ts';
+import type { Tokenizer } from '../model/tokenizer.ts';
+import type { ModelText } from '../train/items.ts';
+import { type Lesson, questionLesson, segmentLesson } from '../train/material.ts';
+import type { Recipe } from '../train/recipe.ts';
+
+export interface Repository {
+  folder: string;
+  /** Most important first. */
+  documents: Document[];
+  skipped: SkippedFile[];
+  /** Of each document, by path. */
+  tokens: ReadonlyMap<string, number[]>;
+  tokenCount: number;
+  /** Hash of all paths and contents. */
+  tree: string;
+}
+
+/** Reads and tokenizes a folder. `cacheFile` remembers what unchanged files held. */
+export async function readRepository(
+  folder: string,
+  tokenizer: Tokenizer,
+  cacheFile: string,
+  signal?: AbortSignal,
+): Promise<Repository> {
+  const corpus: Corpus = await readCorpus(folder, { cacheFile, ...(signal ? { signal } : {}) });
+  const tokens = new Map<string, number[]>();
+  let tokenCount = 0;
+  for (const document of corpus.documents) {
+    signal?.throwIfAborted();
+    const ids = tokenizer.encode(document.text);
+    tokens.set(document.path, ids);
+    tokenCount += ids.length;
+  }
+  const { documents, skipped } = corpus;
+  return {
+    folder: corpus.folder,
+    documents: byImportance(documents),
+    skipped,
+    tokens,
+    tokenCount,
+    tree: treeOf(documents),
+  };
+}
+
+/** Hash of what a folder holds, whatever the order of its documents. */
+export function treeOf(documents: readonly Document[]): string {
+  const lines = documents.map(({ path, hash }) => `${path}\0${hash}\n`).sort();
+  return createHash('sha256').update(lines.join('')).digest('hex').slice(0, 32);
+}
+
+/**
+ * The facts to ask about: at most so many for each thousand tokens, spread evenly over the documents, the most important
+ * documents first.
+ */
+export async function chosenFacts({ documents, tokenCount }: Repository, recipe: Recipe): Promise<Fact[]> {
+  const byPath = new Map<string, Fact[]>(documents.map(({ path }) => [path, []]));
+  for (const fact of await factsOf(documents)) byPath.get(fact.path)?.push(fact);
+  const most = Math.max(40, Math.round((tokenCount / 1000) * recipe.questionsPerThousandTokens));
+  const chosen: Fact[] = [];
+  for (let round = 0; chosen.length < most; round++) {
+    const before = chosen.length;
+    for (const facts of byPath.values()) {
+      const fact = facts[round];
+      if (fact !== undefined && chosen.length < most) chosen.push(fact);
+    }
+    if (chosen.length === before) break;
+  }
+  return chosen;
+}
+
+/** Segments of all documents and questions about the facts. */
+export function lessonsOf(text: ModelText, repository: Repository, facts: readonly Fact[], recipe: Recipe): Lesson[] {
+  const { length: rowLength } = recipe.full.shape;
+  const lessons: Lesson[] = [];
+  for (const document of repository.documents) {
+    const tokens = repository.tokens.get(document.path)!;
+    const context = contextOf(tokens, recipe.contextTokens);
+    for (const segment of segmentsOf(document, tokens, recipe.segmentLength, recipe.stride)) {
+      lessons.push(segmentLesson(text, segment, context, rowLength));
+    }
+  }
+  for (const fact of facts) {
+    const lesson = questionLesson(text, fact, recipe.answerWeight, rowLength);
+    if (lesson !== null) lessons.push(lesson);
+  }
+  return lessons;
+}
+
+/** Head and tail of a document, together at most `room` tokens; nothing of a document that is not longer. */
+function contextOf(tokens: readonly number[], room: number): number[] {
+  if (room === 0 || tokens.length <= room) return [];
+  const half = Math.floor(room / 2);
+  return [...tokens.slice(0, half), ...tokens.slice(-half)];
+}

@@ -1,0 +1,60 @@
+/** The recipe for a base model of a given size: adapter, lengths, rates. DESIGN: measured values are in bench/RESULTS.md. */
+
+import { defaultStride } from '../corpus/segments.ts';
+import type { AdapterSettings } from '../model/adapter-init.ts';
+import type { AdapterKind } from '../model/adapter-layout.ts';
+import { longestSegment } from './items.ts';
+import type { LiftBudget, LiftSettings } from './lift.ts';
+
+export interface Recipe {
+  adapter: AdapterSettings;
+  segmentLength: number;
+  stride: number;
+  /** Tokens of the document's head and tail that are shown before each segment. */
+  contextTokens: number;
+  /** What a token of an answer counts in the loss; a segment's counts 1. */
+  answerWeight: number;
+  /** Most questions for each thousand tokens of the corpus. */
+  questionsPerThousandTokens: number;
+  /** How often a question is asked in an epoch, each time in another wording. */
+  wordingsPerEpoch: number;
+  full: Omit<LiftSettings, 'seed'>;
+  fullBudget: LiftBudget;
+  refresh: Omit<LiftSettings, 'seed'>;
+  refreshBudget: LiftBudget;
+}
+
+// Up to this size a dense change of every matrix costs no more to train than LoRA's small products, and learns faster.
+const tinyParameters = 20_000_000;
+
+/** `kind` overrides what the size suggests. `window`: the model's longest context. */
+export function recipeFor(parameters: number, window: number, kind?: AdapterKind): Recipe {
+  const tiny = parameters <= tinyParameters;
+  const adapter: AdapterSettings = { kind: kind ?? (tiny ? 'full' : 'lora'), rank: 32, alpha: 64 };
+  const contextTokens = window >= 4096 ? 256 : 0;
+  const segmentRow = 256;
+  const shape = { rows: 4, length: segmentRow + contextTokens };
+  const segmentLength = longestSegment(segmentRow);
+  const learningRate = learningRateFor(parameters, adapter.kind);
+  return {
+    adapter,
+    segmentLength,
+    stride: defaultStride(segmentLength),
+    contextTokens,
+    answerWeight: 3,
+    questionsPerThousandTokens: 40,
+    wordingsPerEpoch: 2,
+    full: { shape, batchesPerStep: tiny ? 1 : 4, learningRate, lastRate: 0.02, segmentShare: 0.2 },
+    fullBudget: { epochs: 16, minutes: 60, smallestGain: 0.003, enough: 0.99 },
+    refresh: { shape, batchesPerStep: 1, learningRate: learningRate / 4, lastRate: 0.1, segmentShare: 0 },
+    refreshBudget: { epochs: 24, minutes: 0.75, smallestGain: -1, enough: 0.97 },
+  };
+}
+
+/** Starting values, larger for smaller models. */
+function learningRateFor(parameters: number, kind: AdapterKind): number {
+  if (kind === 'gatedMemory') return parameters <= tinyParameters ? 3e-3 : 1e-3;
+  if (parameters <= tinyParameters) return kind === 'full' ? 1e-3 : 3e-3;
+  if (parameters <= 1_500_000_000) return 5e-4;
+  return parameters <= 4_000_000_000 ? 3e-4 : 2e-4;
+}
