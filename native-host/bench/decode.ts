@@ -1,12 +1,12 @@
 /** `lift bench decode`: tokens a second, and how near that comes to the bare matrix–vector products. */
 import { Decoder } from '../generate/decode.ts';
+import { sampler } from '../generate/sampler.ts';
 import { adapterLayout, initialAdapter } from '../model/adapter-init.ts';
 import type { Device } from '../runtime/device.ts';
 import { openOnnxDevice } from '../runtime/onnx/onnx-device.ts';
 import { type BenchOptions, type BenchRow, median, peakMegabytes } from './bench-row.ts';
-import { randomPrompt } from './prompt.ts';
-import { type Products, weightProducts } from './products.ts';
-import { type BenchModel, openBenchModel } from './shapes.ts';
+import { timesOf, weightProducts } from './products.ts';
+import { type BenchModel, openBenchModel, randomTokens } from './shapes.ts';
 
 const promptTokens = 64;
 const newTokens = 64;
@@ -62,9 +62,9 @@ export async function benchDecode(options: BenchOptions): Promise<BenchRow[]> {
 }
 
 async function decode(decoder: Decoder, model: BenchModel, seed: number, signal?: AbortSignal): Promise<Run> {
-  const generated = await decoder.generate(randomPrompt(model.config.vocabSize, promptTokens, seed), {
+  const generated = await decoder.generate(randomTokens(model.config, promptTokens, seed), {
     maxTokens: newTokens,
-    sample: likeliest,
+    sample: sampler({ temperature: 0 }),
     stopTokens: new Set(),
     ...(signal === undefined ? {} : { signal }),
   });
@@ -79,19 +79,4 @@ async function decodeAdapted(device: Device, model: BenchModel, signal?: AbortSi
   for (let i = 0; i < repetitions; i++) rates.push((await decode(decoder, model, i, signal)).tokensPerSecond);
   await decoder.close();
   return Math.max(...rates);
-}
-
-async function timesOf(products: Products, count: number, signal: AbortSignal | undefined): Promise<number[]> {
-  const seconds: number[] = [];
-  for (let i = 0; i < count; i++) {
-    signal?.throwIfAborted();
-    seconds.push(await products.run());
-  }
-  return seconds;
-}
-
-function likeliest(logits: Float32Array): number {
-  let best = 0;
-  for (let i = 1; i < logits.length; i++) if (logits[i]! > logits[best]!) best = i;
-  return best;
 }

@@ -64,6 +64,16 @@ export async function weightProducts(
   return openProducts(device, { name: 'weightProducts', outputs }, model.weights, tensors);
 }
 
+/** Seconds of each of `count` runs. */
+export async function timesOf(products: Products, count: number, signal: AbortSignal | undefined): Promise<number[]> {
+  const seconds: number[] = [];
+  for (let i = 0; i < count; i++) {
+    signal?.throwIfAborted();
+    seconds.push(await products.run());
+  }
+  return seconds;
+}
+
 async function openProducts(
   device: Device,
   program: Program,

@@ -2,7 +2,7 @@
 import { mkdir, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { expectedTensors, type ModelConfig } from '../model/config.ts';
-import { normalNumbers } from '../model/random.ts';
+import { normalNumbers, uniformNumbers } from '../model/random.ts';
 import { readSafetensors, type StoredTensor, storedTensor } from '../model/safetensors.ts';
 import { createSafetensors } from '../model/safetensors-writer.ts';
 
@@ -99,6 +99,11 @@ export async function openBenchModel(shape: string, cacheFolder: string): Promis
   const weights = new Map([...expected.keys()].map((name) => [name, storedTensor(source, name)]));
   const parameters = [...weights.values()].reduce((sum, { byteLength }) => sum + byteLength / 4, 0);
   return { shape, config, weights, parameters };
+}
+
+export function randomTokens({ vocabSize }: ModelConfig, count: number, seed: number): number[] {
+  const uniform = uniformNumbers(seed);
+  return Array.from({ length: count }, () => Math.floor(uniform() * vocabSize));
 }
 
 // A prime, so that no two rows of a matrix hold the same numbers.

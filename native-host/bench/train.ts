@@ -1,6 +1,5 @@
 /** `lift bench train`: a LoRA step, and how near it comes to the machine's matrix products. */
 import { adapterLayout, initialAdapter } from '../model/adapter-init.ts';
-import { uniformNumbers } from '../model/random.ts';
 import type { Device } from '../runtime/device.ts';
 import { openOnnxDevice } from '../runtime/onnx/onnx-device.ts';
 import { pack } from '../train/packing.ts';
@@ -8,8 +7,8 @@ import { gradientProgram } from '../train/program.ts';
 import { Trainer } from '../train/trainer.ts';
 import { type BenchOptions, type BenchRow, median, peakMegabytes } from './bench-row.ts';
 import { programFlops } from './flops.ts';
-import { type Products, squareProducts, weightProducts } from './products.ts';
-import { openBenchModel } from './shapes.ts';
+import { squareProducts, timesOf, weightProducts } from './products.ts';
+import { openBenchModel, randomTokens } from './shapes.ts';
 
 const rows = 2;
 const length = 256;
@@ -34,7 +33,11 @@ export async function benchTrain(options: BenchOptions): Promise<BenchRow[]> {
     const vector = initialAdapter(layout, 1);
     const moments = () => new Float32Array(layout.length);
     const trainer = await Trainer.open(device, model, layout, { vector, first: moments(), second: moments(), step: 0 });
-    const [batch] = pack(randomItems(model.config.vocabSize), { rows, length });
+    const items = Array.from({ length: rows }, (_, i) => ({
+      tokens: randomTokens(model.config, length, i),
+      weights: new Array<number>(length).fill(1),
+    }));
+    const [batch] = pack(items, { rows, length });
     const step = async () => {
       const started = performance.now();
       const { loss } = await trainer.accumulate(batch!, batch!.totalWeight);
@@ -91,23 +94,6 @@ export async function benchTrain(options: BenchOptions): Promise<BenchRow[]> {
   } finally {
     await plainDevice.close();
   }
-}
-
-async function timesOf(products: Products, count: number, signal: AbortSignal | undefined): Promise<number[]> {
-  const seconds: number[] = [];
-  for (let i = 0; i < count; i++) {
-    signal?.throwIfAborted();
-    seconds.push(await products.run());
-  }
-  return seconds;
-}
-
-function randomItems(vocabulary: number) {
-  const uniform = uniformNumbers(3);
-  return Array.from({ length: rows }, () => ({
-    tokens: Array.from({ length }, () => Math.floor(uniform() * vocabulary)),
-    weights: new Array<number>(length).fill(1),
-  }));
 }
 
 /** The device, and the seconds until its last run ended that no run took: compiling, above all. */

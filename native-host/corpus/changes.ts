@@ -1,5 +1,6 @@
 // What a change of the repository left behind: files and symbols that moved, were renamed or are gone, as facts to train.
 import type { Document } from './documents.ts';
+import { appendTo } from './questions/append-to.ts';
 import { type Fact, makeFact } from './questions/fact.ts';
 import { readRepository } from './questions/repository.ts';
 
@@ -77,7 +78,7 @@ function renamedFiles(previous: TreeSnapshot, current: TreeSnapshot): Map<string
 
 function byHash(documents: readonly [path: string, hash: string][]): Map<string, string[]> {
   const paths = new Map<string, string[]>();
-  for (const [path, hash] of documents) paths.set(hash, [...(paths.get(hash) ?? []), path]);
+  for (const [path, hash] of documents) appendTo(paths, hash, path);
   return paths;
 }
 

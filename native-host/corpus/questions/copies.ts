@@ -1,6 +1,7 @@
 // Packages often hold the same code several times: sources, a build for each module system, a bundle. Questions are asked about one of them.
 import { posix } from 'node:path';
 import { isGenerated } from '../importance.ts';
+import { appendTo } from './append-to.ts';
 import type { SourceFile } from './repository.ts';
 
 const scriptLanguages = new Set(['typescript', 'tsx', 'javascript']);
@@ -26,7 +27,7 @@ export function withoutCopies(files: readonly SourceFile[]): SourceFile[] {
       : twin || ((isGenerated(file.path) || forOldPlatforms.test(file.path)) && names.length > 0 && repeats(keptNames));
     if (copied) continue;
     kept.add(file);
-    byKey.set(key, [...twins, file]);
+    appendTo(byKey, key, file);
     if (isDeclaration(file.path)) continue;
     for (const name of names) {
       keptNames.add(name);

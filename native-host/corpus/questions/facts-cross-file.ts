@@ -1,4 +1,5 @@
 // Facts about how files depend on each other: imports in both directions, where a name comes from, who uses it.
+import { appendTo } from './append-to.ts';
 import { type Fact, makeFact } from './fact.ts';
 import type { Repository, SourceFile } from './repository.ts';
 
@@ -46,7 +47,7 @@ function importerFacts({ files }: Repository): Fact[] {
       const name = target ?? module;
       if (seen.has(name)) continue;
       seen.add(name);
-      importers.set(name, [...(importers.get(name) ?? []), { path: file.path, line }]);
+      appendTo(importers, name, { path: file.path, line });
     }
   }
   const facts: Fact[] = [];
@@ -62,21 +63,21 @@ function importerFacts({ files }: Repository): Fact[] {
 
 /** Which other files import a symbol by its name. */
 function userFacts({ definitions, files }: Repository): Fact[] {
-  const facts: Fact[] = [];
-  for (const { label, path, symbol, unique } of definitions) {
-    if (!unique || symbol.container !== null || symbol.kind === 'variable') continue;
-    const users = files.filter(
-      (file) =>
-        file.path !== path &&
-        file.imports.some((one) => one.names.includes(symbol.name) && file.resolved.get(one.module) === path),
-    );
-    if (users.length >= 1 && users.length <= MAX_FILES) {
-      facts.push(
-        crossFileFact('used-in', path, symbol.line, label, { name: label }, users.map((file) => file.path).join(', ')),
-      );
+  const users = new Map<string, string[]>();
+  for (const file of files) {
+    const seen = new Set<string>();
+    for (const { module, names } of file.imports) {
+      const target = file.resolved.get(module);
+      if (target === undefined || target === file.path) continue;
+      for (const name of names) seen.add(`${target} ${name}`);
     }
+    for (const use of seen) appendTo(users, use, file.path);
   }
-  return facts;
+  return definitions.flatMap(({ label, path, symbol, unique }) => {
+    const paths = users.get(`${path} ${label}`) ?? [];
+    if (!unique || symbol.kind === 'variable' || paths.length === 0 || paths.length > MAX_FILES) return [];
+    return [crossFileFact('used-in', path, symbol.line, label, { name: label }, paths.join(', '))];
+  });
 }
 
 function crossFileFact(

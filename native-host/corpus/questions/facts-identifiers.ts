@@ -1,5 +1,6 @@
 // Facts about names and values: parameters, return types, constants, kinds, the fields of manifests.
 import type { Document } from '../documents.ts';
+import { appendTo } from './append-to.ts';
 import { type Fact, makeFact } from './fact.ts';
 import type { NamedDefinition, Repository } from './repository.ts';
 
@@ -38,10 +39,8 @@ function reversed(repository: Repository): Fact[] {
   for (const definition of repository.definitions) {
     const { symbol } = definition;
     const parameters = parameterList(symbol.parameters);
-    if (parameters && symbol.parameters!.length >= 2)
-      byParameters.set(parameters, [...(byParameters.get(parameters) ?? []), definition]);
-    if (isShortValue(symbol.value) && symbol.value.length >= 3)
-      byValue.set(symbol.value, [...(byValue.get(symbol.value) ?? []), definition]);
+    if (parameters && symbol.parameters!.length >= 2) appendTo(byParameters, parameters, definition);
+    if (isShortValue(symbol.value) && symbol.value.length >= 3) appendTo(byValue, symbol.value, definition);
   }
   const facts: Fact[] = [];
   for (const [parameters, [definition, ...others]] of byParameters) {

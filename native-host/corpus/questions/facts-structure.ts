@@ -1,12 +1,12 @@
-// Facts about what is where and what belongs to what: definitions, members, calls, folders.
+// Facts about what is where: definitions, calls, files, folders.
 import { posix } from 'node:path';
+import { appendTo } from './append-to.ts';
 import { type Fact, makeFact } from './fact.ts';
 import type { Definition, NamedDefinition, Repository, SourceFile } from './repository.ts';
 import type { CodeSymbol } from './symbols.ts';
 
 const MAX_NAMES = 4;
 const MAX_CALLERS = 3;
-const memberOwners = new Set(['class', 'interface', 'struct', 'trait']);
 const typeKinds = new Set(['class', 'interface', 'struct', 'trait', 'enum', 'type']);
 
 export function structureFacts(repository: Repository): Fact[] {
@@ -14,9 +14,7 @@ export function structureFacts(repository: Repository): Fact[] {
     ...repository.definitions.flatMap((definition) => [
       ...locationFacts(definition),
       ...callFacts(definition, repository),
-      ...inheritanceFacts(definition, repository),
     ]),
-    ...memberFacts(repository),
     ...repository.files.flatMap(contentFacts),
     ...folderFacts(repository),
   ];
@@ -31,11 +29,11 @@ function callFacts(definition: NamedDefinition, repository: Repository): Fact[] 
   const { path, symbol, label, unique } = definition;
   if (!unique || (symbol.kind !== 'function' && symbol.kind !== 'method')) return [];
   const facts: Fact[] = [];
-  const callers = labels(repository.calls.callersOf(definition));
+  const callers = labels(repository.calls.callersOf(symbol));
   if (callers && callers.length >= 1 && callers.length <= MAX_CALLERS) {
     facts.push(structureFact('called-by', path, symbol.line, label, { name: label }, callers.join(', ')));
   }
-  const called = labels(repository.calls.calledBy(definition));
+  const called = labels(repository.calls.calledBy(symbol));
   if (called && called.length >= 1 && called.length <= MAX_NAMES) {
     facts.push(structureFact('calls', path, symbol.line, label, { name: label }, called.join(', ')));
   }
@@ -44,66 +42,6 @@ function callFacts(definition: NamedDefinition, repository: Repository): Fact[] 
 
 function labels(definitions: Definition[] | null): string[] | null {
   return definitions && [...new Set(definitions.map((definition) => definition.label))];
-}
-
-function inheritanceFacts({ label, path, symbol, subject, unique }: NamedDefinition, repository: Repository): Fact[] {
-  const facts: Fact[] = [];
-  const bases = symbol.bases.join(', ');
-  if (symbol.bases.length >= 1 && symbol.bases.length <= MAX_NAMES && bases.length <= 80) {
-    facts.push(structureFact('extends', path, symbol.line, subject, { name: subject }, bases));
-  }
-  if (unique && typeKinds.has(symbol.kind)) {
-    const heirs = [...repository.byLabel.values()]
-      .flat()
-      .filter((other) => other.symbol.bases.some((base) => base.replace(/<.*$/s, '') === label));
-    const names = labels(heirs) as string[];
-    if (names.length >= 1 && names.length <= MAX_CALLERS) {
-      facts.push(structureFact('extended-by', path, symbol.line, label, { name: label }, names.join(', ')));
-    }
-  }
-  return facts;
-}
-
-function memberFacts(repository: Repository): Fact[] {
-  const owners = new Map<string, Set<string>>();
-  for (const definitions of repository.byLabel.values()) {
-    for (const { symbol } of definitions) {
-      // A function of the same name would make "which class has it" a trick question.
-      const owner = symbol.kind === 'method' ? symbol.container! : symbol.container === null ? '' : null;
-      if (owner !== null) owners.set(symbol.name, (owners.get(symbol.name) ?? new Set()).add(owner));
-    }
-  }
-  const facts: Fact[] = [];
-  for (const definition of repository.definitions) {
-    const { path, symbol, unique, label } = definition;
-    if (!unique) continue;
-    if (symbol.kind === 'method' && owners.get(symbol.name)?.size === 1) {
-      facts.push(structureFact('member-of', path, symbol.line, symbol.name, { name: symbol.name }, symbol.container!));
-    }
-    if (memberOwners.has(symbol.kind)) {
-      const members = membersOf(label, path, repository);
-      if (members.length >= 1 && members.length <= MAX_NAMES + 1) {
-        facts.push(structureFact('members-of', path, symbol.line, label, { name: label }, members.join(', ')));
-      }
-    }
-  }
-  return facts;
-}
-
-// Members in the file of the class; where some are declared elsewhere (Go, C++) the list would not be whole.
-function membersOf(owner: string, path: string, repository: Repository): string[] {
-  const elsewhere = repository.files.some(
-    (file) => file.path !== path && file.symbols.some((symbol) => symbol.container === owner),
-  );
-  const file = repository.files.find((one) => one.path === path);
-  if (elsewhere || !file) return [];
-  return [
-    ...new Set(
-      file.symbols
-        .filter((symbol) => symbol.container === owner && symbol.kind === 'method')
-        .map((symbol) => symbol.name),
-    ),
-  ];
 }
 
 function contentFacts(file: SourceFile): Fact[] {
@@ -132,8 +70,8 @@ function folderFacts({ documents }: Repository): Fact[] {
   for (const { path } of documents) {
     const folder = posix.dirname(path);
     const name = posix.basename(path);
-    byFolder.set(folder, [...(byFolder.get(folder) ?? []), path]);
-    byName.set(name, [...(byName.get(name) ?? []), path]);
+    appendTo(byFolder, folder, path);
+    appendTo(byName, name, path);
   }
   for (const [folder, paths] of byFolder) {
     if (folder === '.' || paths.length > MAX_NAMES) continue;

@@ -1,8 +1,10 @@
 // Questions that are true by construction: facts read from syntax trees and headings, each with one short answer.
 import type { Document } from '../documents.ts';
+import { appendTo } from './append-to.ts';
 import { type Fact, factKey } from './fact.ts';
 import { crossFileFacts } from './facts-cross-file.ts';
 import { identifierFacts } from './facts-identifiers.ts';
+import { membershipFacts } from './facts-membership.ts';
 import { proseFacts } from './facts-prose.ts';
 import { structureFacts } from './facts-structure.ts';
 import { MAX_ANSWER_WORDS } from './prose.ts';
@@ -20,6 +22,7 @@ export async function factsOf(documents: readonly Document[]): Promise<Fact[]> {
   const all = [
     ...identifierFacts(repository),
     ...structureFacts(repository),
+    ...membershipFacts(repository),
     ...crossFileFacts(repository),
     ...proseFacts(repository),
   ];
@@ -61,7 +64,8 @@ function capped(facts: readonly Fact[]): Fact[] {
   const byPath = new Map<string, Map<string, Fact[]>>();
   for (const fact of [...facts].sort(inOrder)) {
     const kinds = byPath.get(fact.path) ?? new Map<string, Fact[]>();
-    byPath.set(fact.path, kinds.set(fact.kind, [...(kinds.get(fact.kind) ?? []), fact]));
+    appendTo(kinds, fact.kind, fact);
+    byPath.set(fact.path, kinds);
   }
   const kept: Fact[] = [];
   for (const kinds of byPath.values()) {

@@ -1,5 +1,6 @@
 // Which file of the repository an import means.
 import { posix } from 'node:path';
+import { appendTo } from './append-to.ts';
 
 const scriptEndings = ['.ts', '.tsx', '.mts', '.cts', '.js', '.mjs', '.cjs', '.jsx', '.d.ts', '.json'];
 
@@ -11,7 +12,7 @@ export function importResolver(
   const byName = new Map<string, string[]>();
   for (const path of paths) {
     const name = posix.basename(path);
-    byName.set(name, [...(byName.get(name) ?? []), path]);
+    appendTo(byName, name, path);
   }
   const firstKnown = (candidates: string[]) => candidates.find((candidate) => known.has(candidate)) ?? null;
   const endingWith = (suffix: string) => {
