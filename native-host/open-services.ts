@@ -17,6 +17,7 @@ import type {
   ProbeResult,
   ServiceOptions,
   Services,
+  ShownProbe,
   StatusDetails,
 } from './services.ts';
 import type { AdapterFolder } from './store/adapter-folder.ts';
@@ -28,7 +29,7 @@ import { absorb } from './study/absorb.ts';
 import { ask, type Lookup, openLookup } from './study/ask.ts';
 import { checkModel } from './study/check-model.ts';
 import { dirtyPaths, emptyLedger, readLedger, shareKnown } from './study/ledger.ts';
-import { probeRepository } from './study/probe.ts';
+import { probeRepository, shownAnswers } from './study/probe.ts';
 import { type Repository, readRepository } from './study/repository.ts';
 
 /** Opens the base model, a device and the store. Errors: ModelError; Error where the folder to absorb is none. */
@@ -38,6 +39,8 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
   const device = openOnnxDevice(options.device ?? 'cpu', workerFile);
   return new OpenServices(model, device, openStore(options.storeRoot), options.storeRoot);
 }
+
+const standardProbes = 200;
 
 /** The decoder of one adapter version, kept for the next question. */
 interface OpenDecoder {
@@ -107,12 +110,22 @@ class OpenServices implements Services {
     signal: AbortSignal,
   ): Promise<ProbeResult> {
     const adapterOf = resolve(options.adapterOf ?? folder);
-    const loaded = await (await this.adapterOf(adapterOf)).loadVersion();
-    if (loaded === null)
-      throw new Error(`nothing of ${adapterOf} was absorbed yet: run \`lift absorb ${adapterOf}\` first`);
+    const adapter = await this.learned(adapterOf);
     const repository = await this.read(folder, signal);
-    const result = await probeRepository(this.onnx, this.base, loaded, repository, options.probes ?? 200, signal);
-    return { ...result, adapterOf };
+    const most = options.probes ?? standardProbes;
+    return { ...(await probeRepository(this.onnx, this.base, adapter, repository, most, signal)), adapterOf };
+  }
+
+  async compare(
+    folder: string,
+    options: { adapterOf: string; shown: number },
+    signal: AbortSignal,
+  ): Promise<{ score: ProbeResult; shown: ShownProbe[] }> {
+    const score = await this.probe(folder, options, signal);
+    const adapter = await this.learned(options.adapterOf);
+    const repository = await this.read(folder, signal);
+    const shown = await shownAnswers(this.onnx, this.base, adapter, repository, options.shown, signal);
+    return { score, shown };
   }
 
   async checkModel(folder: string, text: string): Promise<ModelCheck> {
@@ -142,8 +155,7 @@ class OpenServices implements Services {
   }
 
   async exportAdapter(folder: string, target: string): Promise<string[]> {
-    const loaded = await (await this.adapterOf(folder)).loadVersion();
-    if (loaded === null) throw new Error(`nothing of ${folder} was absorbed yet: there is no adapter to export`);
+    const loaded = await this.learned(folder);
     const into = resolve(target);
     await exportPeft(loaded.layout, loaded.vector, { baseModelNameOrPath: this.base.folder }, into);
     return [join(into, peftConfigFile), join(into, peftTensorFile)];
@@ -239,6 +251,13 @@ class OpenServices implements Services {
     const found = await stat(path).catch(() => null);
     if (!found?.isDirectory()) throw new Error(`${path} is not a folder: name the folder of a repository`);
     return this.store.adapter(path, this.base.key);
+  }
+
+  /** The current version of a folder's adapter. Errors: Error where there is none. */
+  private async learned(folder: string) {
+    const loaded = await (await this.adapterOf(folder)).loadVersion();
+    if (loaded === null) throw new Error(`nothing of ${folder} was absorbed yet: run \`lift absorb ${folder}\` first`);
+    return loaded;
   }
 
   private async currentVersion(adapter: AdapterFolder) {

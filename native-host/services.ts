@@ -67,6 +67,15 @@ export interface ProbeResult {
   adapterOf: string;
 }
 
+/** A probe and what was answered to it. */
+export interface ShownProbe {
+  question: string;
+  wording: 'trained wording' | 'new wording';
+  answer: string;
+  base: string;
+  adapted: string;
+}
+
 export interface ModelCheck {
   architecture: string;
   parameters: number;
@@ -91,6 +100,12 @@ export interface Services {
   ask(params: Omit<AskParams, 'askId'>, onText: (text: string) => void, signal: AbortSignal): Promise<AskResult>;
   status(folder: string): Promise<StatusDetails>;
   probe(folder: string, options: { adapterOf?: string; probes?: number }, signal: AbortSignal): Promise<ProbeResult>;
+  /** As probe, with the answers to the first few probes, half of them in each kind of wording. */
+  compare(
+    folder: string,
+    options: { adapterOf: string; shown: number },
+    signal: AbortSignal,
+  ): Promise<{ score: ProbeResult; shown: ShownProbe[] }>;
   checkModel(folder: string, text: string): Promise<ModelCheck>;
   models(): Promise<ModelEntry[]>;
   adapters(): Promise<AdapterEntry[]>;

@@ -32,7 +32,12 @@ export interface FolderWatch {
  */
 export async function watchFolder(folder: string, options: WatchOptions): Promise<FolderWatch> {
   const running = new RunningWatch(realFolder(folder), options);
-  await running.open();
+  try {
+    await running.open();
+  } catch (error) {
+    await running.close();
+    throw error;
+  }
   return running;
 }
 
@@ -64,7 +69,8 @@ class RunningWatch implements FolderWatch {
   private readonly debounceMilliseconds: number;
   private readonly leftOut: ReadonlySet<string>;
   private rules: FolderRules;
-  private watcher: FSWatcher | null = null;
+  /** The last one counts; those before it go once it is ready. */
+  private readonly watchers: FSWatcher[] = [];
   /** Every file seen in a folder that is entered: what a vanished path was. */
   private readonly files = new Set<string>();
   /** Paths that something happened to, and whether they may have come or gone: a write is neither. */
@@ -82,39 +88,33 @@ class RunningWatch implements FolderWatch {
     this.rules = new FolderRules(root, this.leftOut);
   }
 
-  /** Watches by the rules as they are now, and only then ends the watch by the rules as they were. */
+  /** Watches by the rules as they are now, and only then ends watching by the rules as they were. */
   async open(): Promise<void> {
-    const before = this.watcher;
     const watcher = watch(this.root, {
       ignoreInitial: true,
       followSymlinks: false,
       ignorePermissionErrors: true,
       ignored: (path, stats) => this.ignores(path, stats),
     });
-    this.watcher = watcher;
-    watcher.on('raw', (event, name, { watchedPath }: { watchedPath: string }) =>
-      this.onRaw(event, name as string | null, watchedPath),
-    );
+    this.watchers.push(watcher);
+    watcher.on('raw', (event, name, details) => {
+      this.onRaw(event, name as string | null, (details as { watchedPath: string }).watchedPath);
+    });
     // What is put into a new folder before it is watched has no event of its own.
     watcher.on('addDir', (path) => this.touch(this.pathOf(path), true));
-    try {
-      await new Promise<void>((ready, failed) => {
-        watcher.once('ready', ready);
-        watcher.on('error', failed);
-      });
-    } catch (error) {
-      await this.close();
-      throw watchError(this.root, error as NodeJS.ErrnoException);
-    } finally {
-      await before?.close();
-    }
+    await new Promise<void>((ready, failed) => {
+      watcher.once('ready', ready);
+      watcher.on('error', (error) => failed(watchError(this.root, error as NodeJS.ErrnoException)));
+    });
     watcher.on('error', (error) => this.fail(watchError(this.root, error as NodeJS.ErrnoException)));
+    const superseded = this.watchers.splice(0, this.watchers.indexOf(watcher));
+    await Promise.all(superseded.map((older) => older.close()));
   }
 
   async close(): Promise<void> {
     this.closed = true;
     clearTimeout(this.timer);
-    await this.watcher?.close();
+    await Promise.all(this.watchers.map((watcher) => watcher.close()));
   }
 
   private fail(error: Error): void {
@@ -133,10 +133,11 @@ class RunningWatch implements FolderWatch {
 
   private onRaw(event: string, name: string | null, watchedPath: string): void {
     const cameOrWent = event !== 'change';
-    if (name === null) return this.touch(this.pathOf(watchedPath), cameOrWent);
-    // A folder that goes away tells its own name as if it were in itself.
-    if (cameOrWent && name === basename(watchedPath)) this.touch(this.pathOf(watchedPath), true);
-    this.touch(this.pathOf(join(watchedPath, name)), cameOrWent);
+    // A folder that goes away tells its own name, as if it were in itself.
+    if (name === null || (cameOrWent && name === basename(watchedPath))) {
+      this.touch(this.pathOf(watchedPath), cameOrWent);
+    }
+    if (name !== null) this.touch(this.pathOf(join(watchedPath, name)), cameOrWent);
   }
 
   private touch(path: string, cameOrWent: boolean): void {
@@ -152,14 +153,17 @@ class RunningWatch implements FolderWatch {
   private tell(): void {
     const touched = [...this.touched];
     this.touched.clear();
-    if (attributesOf(this.root) === null) return this.fail(new Error(`The folder ${this.root} is gone.`));
+    if (attributesOf(this.root) === null) {
+      this.fail(new Error(`The folder ${this.root} is gone, so it is not watched any more.`));
+      return;
+    }
     const rulesChanged = touched.some(([path]) => ruleFiles.has(basename(path)));
     if (rulesChanged) this.rules = new FolderRules(this.root, this.leftOut);
     const changes = new Map<string, FolderChange['kind']>();
     for (const [path, cameOrWent] of touched) this.findOut(path, cameOrWent, changes);
     const sorted = [...changes].map(([path, kind]) => ({ path, kind })).sort((a, b) => (a.path < b.path ? -1 : 1));
     if (sorted.length > 0) this.options.onChanges(sorted);
-    if (rulesChanged) this.open().catch((error: Error) => this.options.onError(error));
+    if (rulesChanged) this.open().catch((error: Error) => this.fail(error));
   }
 
   private findOut(path: string, cameOrWent: boolean, changes: Map<string, FolderChange['kind']>): void {
@@ -199,8 +203,13 @@ class RunningWatch implements FolderWatch {
   }
 }
 
+/** Null of what is gone or may not be looked at. */
 function attributesOf(path: string): Stats | null {
-  return lstatSync(path, { throwIfNoEntry: false }) ?? null;
+  try {
+    return lstatSync(path);
+  } catch {
+    return null;
+  }
 }
 
 /** Nothing of a folder that vanishes or may not be read. */

@@ -59,6 +59,7 @@ export async function openTokenizer(folder: string): Promise<Tokenizer> {
 function tokenizerFrom(json: Record<string, unknown>, embeddingRows: number, problems: string[]): Tokenizer | null {
   const file = parseTokenizerFile(json, embeddingRows, problems);
   if (file === null) return null;
+  const { byteLevel } = file;
   const { vocabulary } = file.model;
   const encodeWord = bytePairEncoder(file.model);
   // The library supplies every step but the last ones, which are where the time goes: words to bytes, and the model.
@@ -77,7 +78,7 @@ function tokenizerFrom(json: Record<string, unknown>, embeddingRows: number, pro
   const tokens: string[] = [];
   for (const [token, id] of [...vocabulary, ...addedIds]) tokens[id] = token;
   const { decode, streamDecoder } =
-    file.byteLevel !== null
+    byteLevel !== null
       ? byteLevelDecoder(tokens, new Set(addedIds.values()))
       : listDecoder(tokens, (found) => library.decoder!.decode(found));
 
@@ -93,7 +94,7 @@ function tokenizerFrom(json: Record<string, unknown>, embeddingRows: number, pro
     const normal = library.normalizer?.normalize(text) ?? text;
     const parts = library.pre_tokenizer!.pre_tokenize(normal, { section_index: sectionIndex });
     for (const part of parts) {
-      const words = file!.byteLevel === null ? [part] : byteLevelWords(part, file!.byteLevel);
+      const words = byteLevel === null ? [part] : byteLevelWords(part, byteLevel);
       for (const word of words) for (const id of encodeWord(word)) ids.push(id);
     }
   }

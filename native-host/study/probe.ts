@@ -212,6 +212,27 @@ export async function probeRepository(
   };
 }
 
+/** Answers of the base and of an adapter to the first probes: the first half in trained wordings, the rest in new ones. */
+export async function shownAnswers(
+  device: Device,
+  model: BaseModel,
+  adapter: Adapter,
+  repository: Repository,
+  count: number,
+  signal: AbortSignal,
+) {
+  const recipe = recipeFor(model.parameters, model.config.maxPositionEmbeddings, adapter.layout.kind);
+  const probes = probesOf(await chosenFacts(repository, recipe), count).map(({ fact, trained, heldBack }, i) => ({
+    question: i < count / 2 ? trained : heldBack,
+    wording: i < count / 2 ? ('trained wording' as const) : ('new wording' as const),
+    answer: fact.answer,
+  }));
+  const questions = probes.map(({ question }) => question);
+  const base = await greedyAnswers(device, model, null, questions, longestAnswerTokens, signal);
+  const adapted = await greedyAnswers(device, model, adapter, questions, longestAnswerTokens, signal);
+  return probes.map((probe, i) => ({ ...probe, base: base[i] ?? '', adapted: adapted[i] ?? '' }));
+}
+
 function share(flags: readonly boolean[]): number {
   return flags.length === 0 ? 0 : flags.filter(Boolean).length / flags.length;
 }

@@ -138,7 +138,7 @@ describe('openModelFolder', () => {
     await mkdir(folder);
     expect(await mismatches()).toEqual([
       'There is no config.json.',
-      'There is neither model.safetensors nor model.safetensors.index.json.',
+      'There is neither model.safetensors nor model.safetensors.index.json; weights in other formats are not read.',
     ]);
   });
 
