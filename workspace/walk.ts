@@ -38,6 +38,7 @@ const SLICE_MILLISECONDS = 12;
  * folder itself cannot be read; anything below that cannot be read is listed.
  */
 export async function walkFolder(folder: string, signal?: AbortSignal): Promise<Walk> {
+  signal?.throwIfAborted();
   const root = realFolder(folder);
   const rules = IgnoreRules.forRoot(root);
   const walk: Walk = { folder: root, files: [], ignored: [], unread: [...rules.problems] };

@@ -107,7 +107,8 @@ async function readWeightMap(folder: string, problems: string[]): Promise<Map<st
   if (await exists(path.join(folder, SINGLE_FILE))) return 'single';
   try {
     const index = await readModelJson(folder, INDEX_FILE);
-    if (index === null) problems.push(`There is neither ${SINGLE_FILE} nor ${INDEX_FILE}; weights in other formats are not read.`);
+    if (index === null)
+      problems.push(`There is neither ${SINGLE_FILE} nor ${INDEX_FILE}; weights in other formats are not read.`);
     else if (!isRecord(index.weight_map)) problems.push(`${INDEX_FILE} has no weight_map.`);
     else {
       for (const [tensor, file] of Object.entries(index.weight_map)) {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, symlinkSync } from 'node:fs';
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { walkFolder } from '../../workspace/walk.ts';
@@ -39,7 +39,8 @@ describe('ignore rules', () => {
 
   it('agrees with git about a tangle of patterns', async () => {
     const folder = temporaryFolder({
-      '.gitignore': '# comment\n\\#hash\n**/deep/**/x\na/**/z\n*.o\n!a.o\n/only-root\nsp\\ ace\ntrail/   \n[ab].txt\nq?.md\n!*/\n',
+      '.gitignore':
+        '# comment\n\\#hash\n**/deep/**/x\na/**/z\n*.o\n!a.o\n/only-root\nsp\\ ace\ntrail/   \n[ab].txt\nq?.md\n!*/\n',
       '#hash': '1',
       'm/deep/n/x': '1',
       'm/deep/y': '1',
@@ -60,7 +61,10 @@ describe('ignore rules', () => {
       'sub/gone': '1',
     });
     execFileSync('git', ['init', '-q'], { cwd: folder });
-    const listed = execFileSync('git', ['ls-files', '-z', '--others', '--exclude-standard'], { cwd: folder, encoding: 'utf8' });
+    const listed = execFileSync('git', ['ls-files', '-z', '--others', '--exclude-standard'], {
+      cwd: folder,
+      encoding: 'utf8',
+    });
     const fromGit = listed.split('\0').filter(Boolean).sort();
     expect(fromGit.length).toBeGreaterThan(5);
     expect(await pathsIn(folder)).toEqual(fromGit);
@@ -69,9 +73,12 @@ describe('ignore rules', () => {
   it('applies .git/info/exclude, also in a worktree, where .git is a file', async () => {
     const folder = temporaryFolder({ '.git/info/exclude': 'private.txt\n', 'private.txt': '1', 'a.txt': '1' });
     expect(await pathsIn(folder)).toEqual(['a.txt']);
-    const worktree = temporaryFolder({ '.git': `gitdir: ${join(folder, '.git/worktrees/w')}\n`, 'private.txt': '1', 'a.txt': '1' });
+    const worktree = temporaryFolder({
+      '.git': `gitdir: ${join(folder, '.git/worktrees/w')}\n`,
+      'private.txt': '1',
+      'a.txt': '1',
+    });
     mkdirSync(join(folder, '.git/worktrees/w'), { recursive: true });
-    const { writeFileSync } = await import('node:fs');
     writeFileSync(join(folder, '.git/worktrees/w/commondir'), '../..\n');
     expect(await pathsIn(worktree)).toEqual(['a.txt']);
   });
@@ -125,12 +132,22 @@ describe('ignore rules', () => {
   });
 
   it('never walks .git, even when told to', async () => {
-    const folder = temporaryFolder({ '.git/config': 'x', '.liftignore': '!.git/\n!.git/config\n', 'sub/.git': 'gitdir: elsewhere' });
+    const folder = temporaryFolder({
+      '.git/config': 'x',
+      '.liftignore': '!.git/\n!.git/config\n',
+      'sub/.git': 'gitdir: elsewhere',
+    });
     expect(await pathsIn(folder)).toEqual(['.liftignore']);
   });
 
   it('says what is ignored, files counted by folder', async () => {
-    const folder = temporaryFolder({ '.gitignore': '*.log\nbuild/\n', 'a.log': '1', 'b.log': '1', 'build/x': '1', 'node_modules/x/i.js': '1' });
+    const folder = temporaryFolder({
+      '.gitignore': '*.log\nbuild/\n',
+      'a.log': '1',
+      'b.log': '1',
+      'build/x': '1',
+      'node_modules/x/i.js': '1',
+    });
     const { ignored } = await walkFolder(folder);
     expect(ignored.map((one) => one.path)).toEqual(['./', 'build/', 'node_modules/']);
     expect(ignored[0]?.reason).toBe('2 files: .gitignore: *.log');
@@ -138,7 +155,12 @@ describe('ignore rules', () => {
   });
 
   it('reads rules with a byte order mark, Windows line ends and broken patterns', async () => {
-    const folder = temporaryFolder({ '.gitignore': '\uFEFFa.txt\r\n[z-a]\r\n\\\r\nb.txt\r\n', 'a.txt': '1', 'b.txt': '1', 'c.txt': '1' });
+    const folder = temporaryFolder({
+      '.gitignore': '\uFEFFa.txt\r\n[z-a]\r\n\\\r\nb.txt\r\n',
+      'a.txt': '1',
+      'b.txt': '1',
+      'c.txt': '1',
+    });
     expect(await pathsIn(folder)).toEqual(['.gitignore', 'c.txt']);
   });
 
@@ -205,12 +227,8 @@ it('says what is wrong with the folder itself', async () => {
 
 it('walks deep and wide folders, and stops when told to', async () => {
   const deep = Array.from({ length: 120 }, (_, index) => `d${index}`).join('/');
-  const wide = Object.fromEntries(Array.from({ length: 1500 }, (_, index) => [`w${index % 50}/f${index}`, '1']));
+  const wide = Object.fromEntries(Array.from({ length: 300 }, (_, index) => [`w${index % 50}/f${index}`, '1']));
   const folder = temporaryFolder({ ...wide, [`${deep}/end.txt`]: '1' });
-  expect(await pathsIn(folder)).toHaveLength(1501);
-  const controller = new AbortController();
-  const walk = walkFolder(folder, controller.signal);
-  controller.abort();
-  // A walk that is short enough ends before it looks.
-  await walk.then((done) => expect(done.files).toHaveLength(1501), (error: Error) => expect(error.name).toBe('AbortError'));
+  expect(await pathsIn(folder)).toHaveLength(301);
+  await expect(walkFolder(folder, AbortSignal.abort())).rejects.toThrow(/abort/);
 });
