@@ -1,4 +1,4 @@
-// `node dist/bench/absorption.js [--minutes 10]`: what absorbing real packages gives, written to bench/RESULTS.md.
+// `node dist/bench-absorption.js [--minutes 10]`: what absorbing real packages gives, written to bench/RESULTS.md.
 //   recall and probes of one package, beside the base and beside another package's adapter
 //   an edited constant: how soon the new value is answered, what else is lost, and undoing the edit
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -13,7 +13,7 @@ import { writeSection } from './results.ts';
 const { values } = parseArgs({
   options: { minutes: { type: 'string', default: '10' }, other: { type: 'string', default: '4' } },
 });
-const projectFile = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+const projectFile = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 const scratch = await mkdtemp(join(tmpdir(), 'lift-bench-'));
 const main = join(scratch, 'semver');
 const other = join(scratch, 'minimatch');
@@ -47,7 +47,7 @@ try {
   const unchanged = await absorb(main);
   const edit = await measureEdit(own);
   await writeSection('absorption', [
-    `Command: \`node dist/bench/absorption.js --minutes ${values.minutes} --other ${values.other}\`. Embedded model, cpu.`,
+    `Command: \`node dist/bench-absorption.js --minutes ${values.minutes} --other ${values.other}\`. Embedded model, cpu.`,
     '',
     `semver, ${first.documents} documents, ${first.tokens} tokens: ${first.steps} steps, ${first.trainedTokens} tokens trained in ` +
       `${first.seconds.toFixed(0)} s. minimatch's adapter (${values.other} minutes) is the wrong repository's.`,

@@ -3,7 +3,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
-const file = fileURLToPath(new URL('../../bench/RESULTS.md', import.meta.url));
+// Relative to the bundle in dist/.
+const file = fileURLToPath(new URL('../bench/RESULTS.md', import.meta.url));
 
 /** Replaces the section of that name, or adds it at the end. The machine and the day are written above it. */
 export async function writeSection(name: string, lines: readonly string[]): Promise<void> {

@@ -9,7 +9,7 @@ const entryPoints = {
   main: 'native-host/main.ts',
   worker: 'native-host/runtime/onnx/worker.ts',
   demo: 'scripts/demo.ts',
-  'bench/absorption': 'bench/absorption.ts',
+  'bench-absorption': 'bench/absorption.ts',
   'pretrain/data': 'scripts/pretrain/data.ts',
   'pretrain/facts': 'scripts/pretrain/facts.ts',
   'pretrain/pretrain': 'scripts/pretrain/pretrain.ts',

@@ -88,7 +88,7 @@ describe('watchFolder', () => {
     // A new folder may be told a second time, when its own watch begins.
     expect(await told()).toMatchObject({ 'b/deep/two.ts': 'changed', 'made/at/once/three.ts': 'changed' });
     rmSync(join(folder, 'b'), { recursive: true });
-    expect(await told()).toEqual({ 'b/deep/two.ts': 'removed', 'b/one.ts': 'removed' });
+    expect(await told()).toMatchObject({ 'b/deep/two.ts': 'removed', 'b/one.ts': 'removed' });
   });
 
   it('puts what happens together into one batch', async () => {
