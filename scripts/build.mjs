@@ -10,6 +10,7 @@ const entryPoints = {
   worker: 'native-host/runtime/onnx/worker.ts',
   demo: 'scripts/demo.ts',
   'bench-absorption': 'bench/absorption.ts',
+  'bench-scaling': 'bench/scaling.ts',
   'pretrain/data': 'scripts/pretrain/data.ts',
   'pretrain/facts': 'scripts/pretrain/facts.ts',
   'pretrain/pretrain': 'scripts/pretrain/pretrain.ts',

@@ -1,5 +1,6 @@
 /** Absorbing a folder: from what is on disk to a new version of its adapter, doing no more than the changes ask for. */
 import { join } from 'node:path';
+import { changeFacts, snapshotOf, type TreeSnapshot } from '../corpus/changes.ts';
 import { adapterLayout, initialAdapter } from '../model/adapter-init.ts';
 import type { AdapterKind } from '../model/adapter-layout.ts';
 import type { BaseModel } from '../model/open-model.ts';
@@ -14,7 +15,7 @@ import {
   lift,
   startPosition,
 } from '../train/lift.ts';
-import type { Lesson } from '../train/material.ts';
+import { type Lesson, questionLesson } from '../train/material.ts';
 import { measureItems, recallItems, type TokenCount } from '../train/measure.ts';
 import { type Recipe, recipeFor } from '../train/recipe.ts';
 import { Trainer, type TrainerState } from '../train/trainer.ts';
@@ -99,6 +100,7 @@ class Absorption {
   private readonly visited = new Map<Lesson, Visit>();
   private measured: ReadonlyMap<unknown, TokenCount> = new Map();
   private recall = 0;
+  private snapshotOnce: Promise<TreeSnapshot> | null = null;
   private lastCheckpoint = performance.now();
 
   constructor(
@@ -145,7 +147,17 @@ class Absorption {
     if (current === null || !sameKind || interrupted !== null || freshShare > consolidateShare) {
       return this.absorbAll(lessons, ledger, interrupted);
     }
-    return this.refresh(lessons, plan, ledger, current.vector);
+    const changes = changeFacts(ledger.snapshot, await this.snapshot());
+    const told = changes.flatMap(
+      (fact) => questionLesson(this.model, fact, this.recipe.answerWeight, this.recipe.refresh.shape.length) ?? [],
+    );
+    return this.refresh(lessons, { ...plan, fresh: [...plan.fresh, ...told] }, ledger, current.vector);
+  }
+
+  /** What is where in the repository now. */
+  private snapshot(): Promise<TreeSnapshot> {
+    this.snapshotOnce ??= snapshotOf(this.repository.documents);
+    return this.snapshotOnce;
   }
 
   /** The checkpoint of an absorption of this very tree that was interrupted. Damaged checkpoints count as none. */
@@ -233,7 +245,7 @@ class Absorption {
           trainer,
           documents.map(({ path }) => path),
         );
-      const ledger = nextLedger(before, lessons, this.visited, documents, this.measured);
+      const ledger = nextLedger(before, lessons, this.visited, documents, this.measured, await this.snapshot());
       const absorbed = shareKnown(ledger, documents, (path) => this.repository.tokens.get(path)!.length);
       if (trainer.step === 0 && before.lessons.size === 0) return this.result(result.end, result.position, 0, null, 0);
       this.report('save', absorbed);

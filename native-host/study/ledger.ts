@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { TreeSnapshot } from '../corpus/changes.ts';
 import { makeFolder, writeFileAtomically } from '../store/atomic-file.ts';
 import type { Lesson } from '../train/material.ts';
 import { addCounts, type TokenCount } from '../train/measure.ts';
@@ -30,10 +31,12 @@ export interface Ledger {
   lessons: Map<string, LearnedLesson>;
   /** By path. */
   documents: Map<string, LearnedDocument>;
+  /** What was where, so that the next training can tell what moved. */
+  snapshot: TreeSnapshot;
 }
 
-export function emptyLedger(): Ledger {
-  return { lessons: new Map(), documents: new Map() };
+export function emptyLedger(snapshot: TreeSnapshot = { documents: [], symbols: [] }): Ledger {
+  return { lessons: new Map(), documents: new Map(), snapshot };
 }
 
 /** A ledger in which every lesson was visited once. */
@@ -42,7 +45,7 @@ export function ledgerOf(lessons: readonly Lesson[]): Ledger {
     ledgerKey(lesson),
     { hash: lesson.hash, path: lesson.path, visits: 1, loss: 0 },
   ]);
-  return { lessons: new Map(learned), documents: new Map() };
+  return { ...emptyLedger(), lessons: new Map(learned) };
 }
 
 /** Share of the tokens of all documents that are predicted right; documents that were never measured count as unknown. */
@@ -125,8 +128,9 @@ export function nextLedger(
   visited: ReadonlyMap<Lesson, Visit>,
   documents: readonly { path: string; hash: string }[],
   measured: ReadonlyMap<unknown, TokenCount>,
+  snapshot: TreeSnapshot,
 ): Ledger {
-  const ledger = emptyLedger();
+  const ledger = emptyLedger(snapshot);
   const beforeByHash = new Map([...before.lessons.values()].map((lesson) => [lesson.hash, lesson]));
   for (const lesson of lessons) {
     const now = visited.get(lesson);
@@ -151,7 +155,11 @@ const fileOf = (adapterPath: string, name: string) => join(adapterPath, 'ledgers
 
 /** Writes a ledger under the name of its own hash and returns that, for the version's note. */
 export async function writeLedger(adapterPath: string, ledger: Ledger): Promise<string> {
-  const text = JSON.stringify({ lessons: [...ledger.lessons], documents: [...ledger.documents] });
+  const text = JSON.stringify({
+    lessons: [...ledger.lessons],
+    documents: [...ledger.documents],
+    snapshot: ledger.snapshot,
+  });
   const name = createHash('sha256').update(text).digest('hex').slice(0, 32);
   await makeFolder(join(adapterPath, 'ledgers'));
   await writeFileAtomically(fileOf(adapterPath, name), [new TextEncoder().encode(text)]);
@@ -163,6 +171,6 @@ export async function readLedger(adapterPath: string, name: unknown): Promise<Le
   if (typeof name !== 'string' || !/^[0-9a-f]{32}$/.test(name)) return null;
   const text = await readFile(fileOf(adapterPath, name), 'utf8').catch(() => null);
   if (text === null || createHash('sha256').update(text).digest('hex').slice(0, 32) !== name) return null;
-  const { lessons, documents } = JSON.parse(text);
-  return { lessons: new Map(lessons), documents: new Map(documents) };
+  const { lessons, documents, snapshot } = JSON.parse(text);
+  return { lessons: new Map(lessons), documents: new Map(documents), snapshot };
 }

@@ -73,7 +73,9 @@ const files = Object.keys(mayImport).flatMap(sourceFiles);
 
 describe('the dependency rule', () => {
   test('covers every folder of the native host', () => {
-    const folders = readdirSync(join(root, 'native-host'), { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    const folders = readdirSync(join(root, 'native-host'), { withFileTypes: true }).filter((entry) =>
+      entry.isDirectory(),
+    );
     expect(folders.map(({ name }) => `native-host/${name}`).filter((folder) => !(folder in mayImport))).toEqual([]);
     expect(files.length).toBeGreaterThan(100);
   });

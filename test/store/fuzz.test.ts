@@ -1,15 +1,15 @@
 /** Damages every file of a store in every way; LIFT_FUZZ_CASES says how often. Nothing may be silently wrong. */
 import { cpSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { AdapterFolder } from '../../native-host/store/adapter-folder.ts';
 import { openStore } from '../../native-host/store/adapter-store.ts';
 import { StoreError } from '../../native-host/store/store-error.ts';
 import { baseModelKey, folderNamed, smallLayout, temporaryFolder, vectorOf } from './store-fixture.ts';
 
 const cases = Number(process.env.LIFT_FUZZ_CASES ?? 250);
-/** Only there to end a hang; a busy machine may take its time. */
-const timeout = 600_000 + cases * 1000;
+// Only there to end a hang; a busy machine may take its time.
+vi.setConfig({ testTimeout: 600_000 + cases * 1000 });
 
 let temporary: ReturnType<typeof temporaryFolder>;
 let pristine: string;
@@ -133,31 +133,27 @@ test('the undamaged store has nothing to complain about', async () => {
   expect((await adapter.loadCheckpoint())!.step).toBe(4);
 });
 
-test(
-  `${cases} damaged files: each is rejected, or something older is used with a warning`,
-  async () => {
-    let done = 0;
-    const kinds = Object.entries(mutations);
-    for (let seed = 1; done < cases; seed++) {
-      const random = randomOf(seed);
-      const file = files[random(files.length)]!;
-      const [kind, mutate] = kinds[random(kinds.length)]!;
-      const original = readFileSync(join(pristine, file));
-      const others = files.filter((name) => name !== file).map((name) => readFileSync(join(pristine, name)));
-      const damaged = mutate(Buffer.from(original), random, others);
-      // The part of a ledger that the checkpoint remembers is its beginning; what follows is the ledger's own business.
-      const isStillTheSame =
-        file === 'ledger.jsonl' ? damaged.subarray(0, original.length).equals(original) : damaged.equals(original);
-      if (isStillTheSame) continue;
-      writeFileSync(join(adapter.path, file), damaged);
-      await expectNothingSilentlyWrong(`seed ${seed}: ${kind} in ${file}`);
-      writeFileSync(join(adapter.path, file), original);
-      done++;
-    }
-    expect(await adapter.verify()).toEqual([]);
-  },
-  timeout,
-);
+test(`${cases} damaged files: each is rejected, or something older is used with a warning`, async () => {
+  let done = 0;
+  const kinds = Object.entries(mutations);
+  for (let seed = 1; done < cases; seed++) {
+    const random = randomOf(seed);
+    const file = files[random(files.length)]!;
+    const [kind, mutate] = kinds[random(kinds.length)]!;
+    const original = readFileSync(join(pristine, file));
+    const others = files.filter((name) => name !== file).map((name) => readFileSync(join(pristine, name)));
+    const damaged = mutate(Buffer.from(original), random, others);
+    // The part of a ledger that the checkpoint remembers is its beginning; what follows is the ledger's own business.
+    const isStillTheSame =
+      file === 'ledger.jsonl' ? damaged.subarray(0, original.length).equals(original) : damaged.equals(original);
+    if (isStillTheSame) continue;
+    writeFileSync(join(adapter.path, file), damaged);
+    await expectNothingSilentlyWrong(`seed ${seed}: ${kind} in ${file}`);
+    writeFileSync(join(adapter.path, file), original);
+    done++;
+  }
+  expect(await adapter.verify()).toEqual([]);
+});
 
 test('any two files exchanged, any file missing: noticed', async () => {
   for (const first of files) {

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { openStore } from '../../native-host/store/adapter-store.ts';
 import {
   baseModelKey,
@@ -10,6 +10,9 @@ import {
   temporaryFolder,
   vectorOf,
 } from './store-fixture.ts';
+
+// Only there to end a hang; a busy machine may take its time.
+vi.setConfig({ testTimeout: 600_000 });
 
 /** Saves versions and checkpoints for ever, and says before and after each which one. */
 const childSource = `

@@ -1,10 +1,13 @@
 import { readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { acquireLock, isLockFile, lockHolder } from '../../native-host/store/lock.ts';
 import { processState, thisProcess } from '../../native-host/store/process-liveness.ts';
 import { LockedError } from '../../native-host/store/store-error.ts';
 import { bundleForChild, folderNamed, startChild, temporaryFolder } from './store-fixture.ts';
+
+// Only there to end a hang; a busy machine may take its time.
+vi.setConfig({ testTimeout: 600_000 });
 
 /** Waits for a line, tries to take the lock of the folder it is given, says how it went, and stays. */
 const childSource = `

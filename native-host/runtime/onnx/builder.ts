@@ -105,7 +105,15 @@ export class OnnxBuilder {
     this.nodes.push({ opType: 'Identity', domain: '', inputs: [value], outputs: [output], attributes: {} });
   }
 
+  /** The nodes and constants that the outputs depend on. */
   model(name: string, inputs: OnnxValueInfo[], outputs: OnnxValueInfo[]): OnnxModel {
-    return { name, nodes: this.nodes, initializers: this.initializers, inputs, outputs };
+    const needed = new Set(outputs.map((output) => output.name));
+    const nodes = [...this.nodes].reverse().filter((node) => {
+      if (!node.outputs.some((output) => needed.has(output))) return false;
+      for (const input of node.inputs) needed.add(input);
+      return true;
+    });
+    const initializers = this.initializers.filter((initializer) => needed.has(initializer.name));
+    return { name, nodes: nodes.reverse(), initializers, inputs, outputs };
   }
 }

@@ -1,4 +1,4 @@
-import { elementCount } from '../../graph/value.ts';
+import { elementCount, type Node, type Value } from '../../graph/value.ts';
 import type { Lowering } from './lower.ts';
 
 const elementwise =
@@ -13,8 +13,12 @@ export const mathLowerings: Record<string, Lowering> = {
   scaleBy: elementwise('Mul'),
   sigmoid: elementwise('Sigmoid'),
 
-  affine: ({ builder, inputs: [x], node }) => {
+  affine: ({ builder, inputs: [x], node, nameOf }) => {
     const { factor, offset } = node.attributes;
+    const source = node.inputs[0]!.node;
+    if (source.op.name === 'matmul' && offset === 0 && takesFactor(source)) {
+      return [matrixProduct(builder, source, nameOf, factor)];
+    }
     const scaled = factor === 1 ? x! : builder.one('Mul', [x!, builder.float(factor)]);
     return [offset === 0 ? scaled : builder.one('Add', [scaled, builder.float(offset)])];
   },
@@ -50,9 +54,7 @@ export const mathLowerings: Record<string, Lowering> = {
     return [builder.one('Mul', [builder.one('Mul', [cotangent!, up!]), slope])];
   },
 
-  matmul: ({ builder, inputs: [left, right], node }) => [
-    builder.product(left!, right!, node.attributes.transposeLeft, node.attributes.transposeRight),
-  ],
+  matmul: ({ builder, node, nameOf }) => [matrixProduct(builder, node, nameOf, 1)],
 
   addBias: elementwise('Add'),
   columnSum: ({ builder, inputs: [x] }) => [builder.one('ReduceSum', [x!, builder.int64([0])], { keepdims: 0 })],
@@ -140,6 +142,24 @@ export const mathLowerings: Record<string, Lowering> = {
 };
 
 type Builder = Parameters<Lowering>[0]['builder'];
+
+/** A product takes a factor along for nothing, except that the CPU's fast path for a single row wants none. */
+function takesFactor({ outputs }: Node): boolean {
+  return typeof outputs[0]!.shape[0] === 'number' && outputs[0]!.shape[0] > 1;
+}
+
+/** factor · the matmul node's product. Factors on its operands are taken in, so that no pass over these is needed. */
+function matrixProduct(builder: Builder, node: Node, nameOf: (value: Value) => string, factor: number): string {
+  let total = factor;
+  const operands = node.inputs.map((value) => {
+    const { op, inputs, attributes } = value.node;
+    if (op.name !== 'affine' || attributes.offset !== 0 || !takesFactor(node)) return nameOf(value);
+    total *= attributes.factor;
+    return nameOf(inputs[0]!);
+  });
+  const { transposeLeft, transposeRight } = node.attributes;
+  return builder.product(operands[0]!, operands[1]!, transposeLeft, transposeRight, total);
+}
 
 /** x as rows of one group each, and 1/√(mean(x²) + ε) of each row. The webgpu norm does not give it. */
 function inverseRms(builder: Builder, x: string, group: number, epsilon: number): { rows: string; inverse: string } {

@@ -14,6 +14,8 @@ export interface LoweringContext {
   /** The ONNX names of a node's inputs. */
   inputs: string[];
   node: Node;
+  /** The ONNX name of a value that was lowered before. */
+  nameOf: (value: Value) => string;
   /** What a node's lowering kept for the lowering of its gradient, by the forward node. */
   saved: Map<Node, Record<string, string>>;
   /** Gradient nodes by the forward node that they belong to. */
@@ -42,6 +44,7 @@ export function lowerProgram(
 ): LoweredProgram {
   const builder = new OnnxBuilder();
   const names = new Map<Value, string>();
+  const nameOf = (value: Value) => names.get(value)!;
   const saved: LoweringContext['saved'] = new Map();
   const inputs: OnnxValueInfo[] = [];
   const folders = new Set<string>();
@@ -63,8 +66,7 @@ export function lowerProgram(
     } else {
       const lowering = lowerings[node.op.name];
       if (lowering === undefined) throw new Error(`the onnx backend has no op '${node.op.name}'`);
-      const inputNames = node.inputs.map((input) => names.get(input)!);
-      const outputNames = lowering({ builder, inputs: inputNames, node, saved, gradientOf });
+      const outputNames = lowering({ builder, inputs: node.inputs.map(nameOf), node, nameOf, saved, gradientOf });
       node.outputs.forEach((value, i) => {
         names.set(value, outputNames[i]!);
       });

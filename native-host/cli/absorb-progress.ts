@@ -1,0 +1,111 @@
+/** Shows how an absorption goes: a bar on a terminal, now and then a line anywhere else. */
+import { type Options, SingleBar } from 'cli-progress';
+import type { AbsorbProgressReport } from '../services.ts';
+import type { Output } from './context.ts';
+import { count, counted, duration, percent } from './number-text.ts';
+import { printLines } from './print.ts';
+
+export interface AbsorbProgressView {
+  report(report: AbsorbProgressReport): void;
+  /** A line that stays. */
+  note(line: string): void;
+  end(): void;
+}
+
+/** Seconds between two lines of the same kind where there is no terminal. */
+const secondsBetweenLines = 10;
+
+export function openAbsorbProgress(output: Output, now = () => performance.now() / 1000): AbsorbProgressView {
+  return output.isTTY ? new ProgressBar(output) : new ProgressLines(output, now);
+}
+
+const phaseNames: Record<AbsorbProgressReport['phase'], string> = {
+  scan: 'reading files',
+  questions: 'making questions',
+  train: 'training',
+  measure: 'measuring',
+  save: 'saving',
+  paused: 'paused',
+};
+
+/** Everything that a report says beside the share that is done. */
+export function progressText(report: AbsorbProgressReport): string {
+  const { phase, stage, documents, tokens, epoch, loss, absorbed, tokensPerSecond, secondsLeft } = report;
+  const texts = [phaseNames[stage === 'measuring' ? 'measure' : phase]];
+  if (phase !== 'train') {
+    if (documents > 0) texts.push(`${counted(documents, 'document')}, ${counted(tokens, 'token')}`);
+    return texts.join('  ');
+  }
+  if (epoch !== undefined) texts.push(`epoch ${epoch + 1}`);
+  if (isKnown(loss)) texts.push(`loss ${loss.toFixed(2)}`);
+  if (isKnown(absorbed) && absorbed > 0) texts.push(`absorbed ${percent(absorbed, 0)}`);
+  if (isKnown(tokensPerSecond)) texts.push(`${count(tokensPerSecond)} tokens/s`);
+  if (isKnown(secondsLeft)) texts.push(`${duration(Math.max(0, secondsLeft))} left`);
+  return texts.join('  ');
+}
+
+function isKnown(value: number | undefined): value is number {
+  return value !== undefined && Number.isFinite(value);
+}
+
+class ProgressBar implements AbsorbProgressView {
+  private readonly bar: SingleBar;
+
+  constructor(private readonly output: Output) {
+    const options: Options = {
+      stream: output,
+      // The end of a line that is too long for the terminal is cut, so that the bar stays on one line.
+      format: (_options, { progress }, { text }: { text?: string }) => {
+        const filled = Math.round(20 * progress);
+        const bar = `[${'='.repeat(filled)}${' '.repeat(20 - filled)}] ${percent(progress, 0).padStart(5)}`;
+        return `${bar}  ${text ?? ''}`.slice(0, Math.max(10, (output.columns ?? 80) - 1));
+      },
+      clearOnComplete: true,
+      // The command handles signals itself.
+      gracefulExit: false,
+      linewrap: null,
+      hideCursor: null,
+    };
+    this.bar = new SingleBar(options);
+    this.bar.start(1, 0, { text: '' });
+  }
+
+  report(report: AbsorbProgressReport): void {
+    this.bar.update(isKnown(report.done) ? Math.min(1, Math.max(0, report.done)) : 0, { text: progressText(report) });
+  }
+
+  note(line: string): void {
+    this.output.write('\r\u001B[K');
+    printLines(this.output, [line]);
+  }
+
+  end(): void {
+    this.bar.stop();
+  }
+}
+
+class ProgressLines implements AbsorbProgressView {
+  private lastKind = '';
+  private lastTime = 0;
+
+  constructor(
+    private readonly output: Output,
+    private readonly now: () => number,
+  ) {}
+
+  report(report: AbsorbProgressReport): void {
+    const kind = `${report.phase} ${report.stage ?? ''} ${report.epoch ?? ''}`;
+    const time = this.now();
+    if (kind === this.lastKind && time - this.lastTime < secondsBetweenLines) return;
+    this.lastKind = kind;
+    this.lastTime = time;
+    const done = report.phase === 'train' && isKnown(report.done) ? `${percent(report.done, 0).padStart(5)}  ` : '';
+    this.note(`${done}${progressText(report)}`);
+  }
+
+  note(line: string): void {
+    printLines(this.output, [line]);
+  }
+
+  end(): void {}
+}

@@ -1,0 +1,54 @@
+/** The options that every command has, and what follows from them. */
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { type Command, Option } from 'commander';
+import type { DeviceName } from '../runtime/device.ts';
+import type { ServiceOptions, Services } from '../services.ts';
+import type { CliContext } from './context.ts';
+import { defaultStore } from './default-store.ts';
+
+export interface SharedOptions {
+  json?: boolean;
+  store?: string;
+  model?: string;
+  device?: DeviceName;
+}
+
+export function withSharedOptions(command: Command): Command {
+  return command
+    .option('--json', 'print one JSON object as the last line')
+    .option('--store <dir>', 'folder that holds adapters (default: $LIFT_STORE, or lift in your data folder)')
+    .option('--model <dir>', "base model in Hugging Face's layout (default: the embedded one)")
+    .addOption(new Option('--device <name>', 'where to compute (default: cpu)').choices(['cpu', 'webgpu']));
+}
+
+export function storeRoot(context: CliContext, { store }: SharedOptions): string {
+  return store === undefined ? defaultStore(context) : resolve(context.workingFolder, store);
+}
+
+/** Opens the native host's services for one command and closes them after it, however it ends. */
+export async function withServices<T>(
+  context: CliContext,
+  options: SharedOptions,
+  action: (services: Services) => Promise<T>,
+): Promise<T> {
+  const { workingFolder } = context;
+  const serviceOptions: ServiceOptions = { storeRoot: storeRoot(context, options) };
+  if (options.model !== undefined) serviceOptions.modelFolder = resolve(workingFolder, options.model);
+  if (options.device !== undefined) serviceOptions.device = options.device;
+  const services = await context.openServices(serviceOptions);
+  try {
+    return await action(services);
+  } finally {
+    await services.close();
+  }
+}
+
+/** The absolute path of a folder that the user named. Errors: Error if it is none. */
+export function existingFolder({ workingFolder }: Pick<CliContext, 'workingFolder'>, folder: string): string {
+  const path = resolve(workingFolder, folder);
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (stats === undefined) throw new Error(`There is no folder ${path}. Check its name.`);
+  if (!stats.isDirectory()) throw new Error(`${path} is a file. Name the folder that holds the repository.`);
+  return path;
+}

@@ -1,0 +1,45 @@
+/** The small random decoders with the values that PyTorch computed for them (scripts/reference). */
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { adapterLayout } from '../../native-host/model/adapter-init.ts';
+import type { AdapterLayout } from '../../native-host/model/adapter-layout.ts';
+import { type ModelConfig, readModelConfig } from '../../native-host/model/config.ts';
+import {
+  readSafetensors,
+  readTensor,
+  type SafetensorsFile,
+  type StoredTensor,
+  storedTensor,
+} from '../../native-host/model/safetensors.ts';
+
+export const referenceNames = ['llama-tied', 'llama3-rope-untied', 'mistral', 'qwen2', 'qwen3'];
+
+export interface ReferenceDecoder {
+  config: ModelConfig;
+  weights: Map<string, StoredTensor>;
+  /** The LoRA adapter that the reference values were computed with. */
+  lora: { layout: AdapterLayout; vector: Float32Array };
+  integers(name: string): number[];
+}
+
+export async function openReference(name: string): Promise<ReferenceDecoder> {
+  const folder = fileURLToPath(new URL(`../fixtures/reference/decoders/${name}`, import.meta.url));
+  const model = await readSafetensors(`${folder}/model.safetensors`);
+  const reference = await readSafetensors(`${folder}/reference.safetensors`);
+  const config = await readModelConfig(folder);
+  const layout = adapterLayout(config, { kind: 'lora', rank: 4, alpha: 8 });
+  const vector = new Float32Array(layout.length);
+  for (const { name: entry, offset } of layout.entries)
+    vector.set(await readTensor(storedTensor(reference, entry)), offset);
+  return {
+    config,
+    weights: new Map([...model.entries.keys()].map((key) => [key, storedTensor(model, key)])),
+    lora: { layout, vector },
+    integers: (tensor) => integersOf(reference, tensor),
+  };
+}
+
+function integersOf({ file, entries }: SafetensorsFile, name: string): number[] {
+  const { byteOffset, byteLength } = entries.get(name)!;
+  return [...new Int32Array(new Uint8Array(readFileSync(file).subarray(byteOffset, byteOffset + byteLength)).buffer)];
+}
