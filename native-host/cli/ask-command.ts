@@ -8,7 +8,7 @@ import { harmless, printLines, printResult } from './print.ts';
 import { existingFolder, type SharedOptions, withServices, withSharedOptions } from './shared-options.ts';
 
 interface AskCommandOptions extends SharedOptions {
-  open: string[];
+  open?: string[];
   adapter: boolean;
   evidence: number;
   temperature: number;
@@ -22,7 +22,7 @@ export function addAskCommand(program: Command, context: CliContext): void {
     .description('Ask about a folder; the answer comes from its adapter and from what is shown beside the question.')
     .argument('<folder>', "the repository's folder")
     .argument('<question>', 'in quotes')
-    .option('--open <file[:from-to]>', 'show a file, or lines of it; may be repeated', collected, [])
+    .option('--open <file>', 'show a file, or lines of it: <file>:<from>-<to>; may be repeated', collected)
     .option('--no-adapter', 'ask the base model')
     .option('--evidence <n>', 'show so many passages that match the question; 0 for none', integerFrom(0, 100), 2)
     .option('--temperature <t>', 'how freely to choose words; 0 takes the likeliest', numberFrom(0, 10), 0)
@@ -33,7 +33,7 @@ export function addAskCommand(program: Command, context: CliContext): void {
   );
 }
 
-function collected(value: string, before: string[]): string[] {
+function collected(value: string, before: string[] = []): string[] {
   return [...before, value];
 }
 
@@ -46,7 +46,7 @@ async function askCommand(
   const { stdout, stderr, interrupt, workingFolder } = context;
   const folder = existingFolder(context, named);
   if (question.trim() === '') throw new UsageError('The question is empty. Write it in quotes after the folder.');
-  const openFiles = options.open.map((file) => readOpenFile(file, folder, workingFolder));
+  const openFiles = (options.open ?? []).map((file) => readOpenFile(file, folder, workingFolder));
   const { adapter: useAdapter, evidence, temperature, topP, maxTokens } = options;
   const answer = await withServices(context, options, (services) =>
     services.ask(

@@ -24,8 +24,6 @@ export interface CliContext {
   /** Progress, notes and errors. */
   stderr: Output;
   environment: NodeJS.ProcessEnv;
-  platform: NodeJS.Platform;
-  homeFolder: string;
   workingFolder: string;
   version: string;
   interrupt: Interrupt;

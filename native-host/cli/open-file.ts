@@ -12,7 +12,7 @@ const mostBytes = 4_000_000;
  * Errors: UsageError where the lines make no sense; Error where there is no such file in the folder, or it is no text.
  */
 export function readOpenFile(named: string, folder: string, workingFolder: string): OpenFile {
-  const { file, from, to } = splitLines(named, (name) => findFile(name, folder, workingFolder));
+  const { file, range } = splitLines(named, (name) => findFile(name, folder, workingFolder));
   const path = relative(realpathSync.native(folder), realpathSync.native(file)).split(sep).join('/');
   if (path === '' || path.startsWith('../') || isAbsolute(path)) {
     throw new Error(`${file} is not in ${folder}. Only files of that folder can be opened beside the question.`);
@@ -21,8 +21,9 @@ export function readOpenFile(named: string, folder: string, workingFolder: strin
   if (size > mostBytes) throw new Error(`${file} is too large to be opened: ${size} bytes, at most ${mostBytes}.`);
   const text = readFileSync(file, 'utf8').replace(/^\uFEFF/, '');
   if (text.includes('\0')) throw new Error(`${file} is not a text file, so it cannot be opened.`);
-  if (from === undefined) return { path, text };
+  if (range === null) return { path, text };
   const lines = text.split('\n').length - (text.endsWith('\n') ? 1 : 0);
+  const { from, to } = range;
   if (from > lines) throw new UsageError(`--open ${named}: ${path} has ${lines} lines.`);
   return { path, text, from, to: Math.min(to, lines) };
 }
@@ -31,9 +32,9 @@ export function readOpenFile(named: string, folder: string, workingFolder: strin
 function splitLines(
   named: string,
   find: (name: string) => string | null,
-): { file: string; from?: undefined } | { file: string; from: number; to: number } {
+): { file: string; range: { from: number; to: number } | null } {
   const whole = find(named);
-  if (whole !== null) return { file: whole };
+  if (whole !== null) return { file: whole, range: null };
   const match = /^(.+):(\d+)(?:-(\d+))?$/.exec(named);
   const file = match === null ? null : find(match[1]!);
   if (match === null || file === null) {
@@ -42,7 +43,7 @@ function splitLines(
   const from = Number(match[2]);
   const to = Number(match[3] ?? match[2]);
   if (from < 1 || to < from) throw new UsageError(`--open ${named}: lines count from 1, and the last one comes last.`);
-  return { file, from, to };
+  return { file, range: { from, to } };
 }
 
 function findFile(name: string, folder: string, workingFolder: string): string | null {

@@ -2,10 +2,10 @@
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
+import { defaultStoreRoot } from '../locations.ts';
 import type { DeviceName } from '../runtime/device.ts';
 import type { ServiceOptions, Services } from '../services.ts';
 import type { CliContext } from './context.ts';
-import { defaultStore } from './default-store.ts';
 
 export interface SharedOptions {
   json?: boolean;
@@ -22,8 +22,8 @@ export function withSharedOptions(command: Command): Command {
     .addOption(new Option('--device <name>', 'where to compute (default: cpu)').choices(['cpu', 'webgpu']));
 }
 
-export function storeRoot(context: CliContext, { store }: SharedOptions): string {
-  return store === undefined ? defaultStore(context) : resolve(context.workingFolder, store);
+export function storeRoot({ workingFolder, environment }: CliContext, { store }: SharedOptions): string {
+  return resolve(workingFolder, store ?? defaultStoreRoot(environment));
 }
 
 /** Opens the native host's services for one command and closes them after it, however it ends. */

@@ -36,10 +36,10 @@ export function statusLines(status: StatusDetails, named: string, all: boolean, 
     version === null
       ? `Absorbed  nothing yet of ${corpus}; \`lift absorb ${named}\` starts`
       : `Absorbed  ${percent(absorbed)} of ${corpus}`,
-    `Dirty     ${again}`,
     ...(version === null
       ? []
       : [
+          `Dirty     ${again}`,
           `Version   ${version}${absorbedAt === null ? '' : `, ${age(absorbedAt, now)}`}`,
           `Size      ${byteSize(adapterBytes)}`,
         ]),
@@ -81,6 +81,6 @@ function groupOf(reason: string): string {
   return reason
     .replace(/^\d+ files?: /, '')
     .replace(/^line \d+ has/, 'a line has')
-    .replace(/\b(in|on) line \d+\b/, '$1 a line')
+    .replace(/, line \d+$/, '')
     .replace(/^\d+ bytes, /, '');
 }

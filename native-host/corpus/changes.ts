@@ -42,15 +42,9 @@ export function changeFacts(previous: TreeSnapshot, current: TreeSnapshot): Fact
   for (const [name, oldPaths] of previous.symbols) {
     const [path, ...others] = oldPaths;
     const [newPath, ...otherNew] = symbols.get(name) ?? [];
-    // Of a name that several files define nothing can be said, and where a whole file went is said already.
-    if (
-      path === undefined ||
-      others.length > 0 ||
-      otherNew.length > 0 ||
-      newPath === path ||
-      renamed.get(path) === newPath
-    )
-      continue;
+    // Of a name that several files define nothing can be said.
+    if (path === undefined || others.length > 0 || otherNew.length > 0 || newPath === path) continue;
+    if (newPath !== undefined && renamed.get(path) === newPath) continue;
     if (newPath !== undefined) {
       facts.push(changeFact('moved', newPath, name, { name, path }, newPath));
       continue;

@@ -245,7 +245,9 @@ class Absorption {
           trainer,
           documents.map(({ path }) => path),
         );
-      const ledger = nextLedger(before, lessons, this.visited, documents, this.measured, await this.snapshot());
+      // A stop does not wait for the symbols of a large repository; going on afterwards will.
+      const snapshot = cancelled ? before.snapshot : await this.snapshot();
+      const ledger = nextLedger(before, lessons, this.visited, documents, this.measured, snapshot);
       const absorbed = shareKnown(ledger, documents, (path) => this.repository.tokens.get(path)!.length);
       if (trainer.step === 0 && before.lessons.size === 0) return this.result(result.end, result.position, 0, null, 0);
       this.report('save', absorbed);

@@ -51,8 +51,12 @@ test('30 kills at random moments: the last version saved is there, or the one th
   let lastCheckpoint = 0;
   for (let round = 0; round < 30; round++) {
     const { child, lines, ended } = startChild(bundle, [root, repository, baseModelKey, JSON.stringify(smallLayout)]);
-    while (lines.length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
-    await new Promise((resolve) => setTimeout(resolve, Math.random() * 40));
+    // In the child's own pace, so that a busy machine changes nothing: some steps, and then a part of the next.
+    const wanted = 1 + Math.floor(Math.random() * 6);
+    const started = performance.now();
+    while (lines.length < wanted) await new Promise((resolve) => setTimeout(resolve, 1));
+    const pace = wanted === 1 ? 20 : (performance.now() - started) / wanted;
+    await new Promise((resolve) => setTimeout(resolve, Math.random() * pace));
     child.kill('SIGKILL');
     await ended;
 
