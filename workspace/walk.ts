@@ -1,8 +1,8 @@
 // What is in a folder: its regular files, without what is ignored. Reads names and attributes, never contents.
 import { type BigIntStats, lstatSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import { join, sep } from 'node:path';
-import { setImmediate } from 'node:timers/promises';
 import { IgnoreRules } from './ignore.ts';
+import { timeSlices } from './time-slices.ts';
 
 export interface WalkedFile {
   /** Relative to the folder, '/'-separated. */
@@ -30,29 +30,22 @@ export interface Walk {
   unread: LeftOut[];
 }
 
-/** Longest time that the walk keeps the event loop from other work, in milliseconds. */
-const SLICE_MILLISECONDS = 12;
-
 /**
  * Walks a folder. Links are not followed: what they lead to is either walked under its own name or outside of the folder. Throws when the
  * folder itself cannot be read; anything below that cannot be read is listed.
  */
 export async function walkFolder(folder: string, signal?: AbortSignal): Promise<Walk> {
-  signal?.throwIfAborted();
+  const endOfStep = timeSlices(signal);
   const root = realFolder(folder);
   const rules = IgnoreRules.forRoot(root);
   const walk: Walk = { folder: root, files: [], ignored: [], unread: [...rules.problems] };
   const pending: { path: string; rules: IgnoreRules }[] = [{ path: '', rules }];
-  let sliceEnd = performance.now() + SLICE_MILLISECONDS;
   for (let next = pending.pop(); next; next = pending.pop()) {
     for (const folderBelow of readFolder(root, next.path, next.rules, walk)) {
       pending.push(folderBelow);
       walk.unread.push(...folderBelow.rules.problems);
     }
-    if (performance.now() < sliceEnd) continue;
-    await setImmediate();
-    signal?.throwIfAborted();
-    sliceEnd = performance.now() + SLICE_MILLISECONDS;
+    await endOfStep();
   }
   for (const list of [walk.files, walk.ignored, walk.unread])
     list.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));

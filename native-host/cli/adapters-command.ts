@@ -13,7 +13,7 @@ const defaultQuota = 5_000_000_000;
 
 /** Listing and removing work on the store alone, so that they also work when no model can be opened. */
 export function addAdaptersCommand(program: Command, context: CliContext): void {
-  const adapters = program.command('adapters').description('List, remove, export and import adapters.');
+  const adapters = program.command('adapters').description('List, remove, export, import and roll back adapters.');
   const store = (options: SharedOptions) => openStore(storeRoot(context, options));
 
   const list = adapters.command('list').description('Show every adapter with its versions and its size.');
@@ -68,6 +68,16 @@ export function addAdaptersCommand(program: Command, context: CliContext): void 
     const from = existingFolder(context, source);
     const version = await withServices(context, options, (services) => services.importAdapter(folder, from));
     printResult(context, options.json, { version }, () => [`Imported as version ${version}; it is current now.`]);
+  });
+
+  const rollingBack = adapters
+    .command('roll-back')
+    .description("Make a folder's previous version the current one again.")
+    .argument('<folder>', "the repository's folder");
+  withSharedOptions(rollingBack).action(async (named: string, options: SharedOptions) => {
+    const folder = existingFolder(context, named);
+    const version = await withServices(context, options, (services) => services.rollBack(folder));
+    printResult(context, options.json, { version }, () => [`Version ${version} is current again.`]);
   });
 }
 

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
-import { setImmediate } from 'node:timers/promises';
+import { timeSlices } from '../../workspace/time-slices.ts';
 import { type WalkedFile, walkFolder } from '../../workspace/walk.ts';
 import { decodeText } from './decode.ts';
 import { languageOf } from './language.ts';
@@ -45,9 +45,6 @@ export interface CorpusOptions {
   signal?: AbortSignal;
 }
 
-/** Longest time that reading keeps the event loop from other work, in milliseconds. */
-const SLICE_MILLISECONDS = 12;
-
 /** The hash of a document's text: SHA-256, the first 32 hex digits. */
 export function hashOfText(text: string): string {
   return createHash('sha256').update(text).digest('hex').slice(0, 32);
@@ -73,7 +70,7 @@ export async function readCorpus(folder: string, options: CorpusOptions = {}): P
   const texts = openTextCache();
   const documents: Document[] = [];
   const skipped: SkippedFile[] = [...walk.ignored, ...walk.unread];
-  let sliceEnd = performance.now() + SLICE_MILLISECONDS;
+  const endOfStep = timeSlices(options.signal);
   for (const file of walk.files) {
     let scanned = cache?.known(file);
     if (!scanned) {
@@ -84,10 +81,7 @@ export async function readCorpus(folder: string, options: CorpusOptions = {}): P
     }
     if ('reason' in scanned) skipped.push({ path: file.path, reason: scanned.reason });
     else documents.push(fileDocument(walk.folder, file.path, scanned.hash, limits, texts));
-    if (performance.now() < sliceEnd) continue;
-    await setImmediate();
-    options.signal?.throwIfAborted();
-    sliceEnd = performance.now() + SLICE_MILLISECONDS;
+    await endOfStep();
   }
   await cache?.save();
   skipped.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));

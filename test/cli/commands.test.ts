@@ -34,6 +34,7 @@ describe('every command', () => {
     ['adapters', 'prune'],
     ['adapters', 'export'],
     ['adapters', 'import'],
+    ['adapters', 'roll-back'],
     ['models', 'list'],
     ['models', 'check'],
     ['bench'],
@@ -329,13 +330,14 @@ describe('lift adapters', () => {
     expect(await openStore(store).list()).toEqual([]);
   });
 
-  it('exports and imports', async () => {
+  it('exports, imports and rolls back', async () => {
     const exported = await lift(['adapters', 'export', 'repo', 'out', '--json']);
     expect(exported.calls[0]).toEqual({ name: 'exportAdapter', parameters: [join(root, 'repo'), join(root, 'out')] });
     expect(lastObject(exported.stdout)).toEqual({ files: ['adapter_config.json', 'adapter_model.safetensors'] });
     const imported = await lift(['adapters', 'import', 'repo', 'other']);
     expect(imported.calls[0]).toEqual({ name: 'importAdapter', parameters: [join(root, 'repo'), join(root, 'other')] });
     expect(imported.stdout).toMatch(/version 3/);
+    expect((await lift(['adapters', 'roll-back', 'repo', '--json'])).stdout).toBe('{"version":1}\n');
   });
 });
 

@@ -138,11 +138,13 @@ function fakeServices(
     },
     status: async () => status,
     probe: async () => probeResult,
+    compare: async () => ({ score: probeResult, shown: [] }),
     checkModel: async () => ({ architecture: 'llama', parameters: 4_000_000, nll: 2.5, greedyIds: [1, 2, 3] }),
     models: async () => [services.model],
     adapters: async () => [],
     exportAdapter: async () => ['adapter_config.json', 'adapter_model.safetensors'],
     importAdapter: async () => 3,
+    rollBack: async () => 1,
     filesChanged: async () => 0,
     close: async () => {
       run.closed += 1;

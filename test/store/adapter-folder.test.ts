@@ -306,7 +306,7 @@ test('a reader that races with the retention of a writer always gets a whole ver
   const reader = openAgain();
   let isWriting = true;
   const writing = (async () => {
-    for (let seed = 1; seed <= 40; seed++) await saveVersions(seed);
+    for (let seed = 1; seed <= 20; seed++) await saveVersions(seed);
     isWriting = false;
   })();
   let reads = 0;

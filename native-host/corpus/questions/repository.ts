@@ -1,4 +1,5 @@
 // The declarations of all documents, put together: which names are unique, what calls what, which file imports which.
+import { timeSlices } from '../../../workspace/time-slices.ts';
 import type { Document } from '../documents.ts';
 import { appendTo } from './append-to.ts';
 import { type CallGraph, callGraphOf } from './call-graph.ts';
@@ -41,8 +42,10 @@ export interface Repository {
 export async function readRepository(documents: readonly Document[]): Promise<Repository> {
   const sorted = [...documents].sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
   const resolve = importResolver(sorted.map((document) => document.path));
+  const endOfStep = timeSlices();
   const all: SourceFile[] = [];
   for (const document of sorted) {
+    await endOfStep();
     const read = await symbolsOf(document);
     if (!read) continue;
     const resolved = new Map<string, string>();
