@@ -3,6 +3,7 @@ import { basename, join, resolve } from 'node:path';
 import type { AdapterEntry, AskParams, AskResult, ModelEntry } from '../protocol/host.ts';
 import { documentFrom } from './corpus/documents.ts';
 import { Decoder } from './generate/decode.ts';
+import { LARGEST_TINY_WINDOW } from './generate/prompt.ts';
 import { embeddedModelFolder, workerFile } from './locations.ts';
 import { adapterLayout } from './model/adapter-init.ts';
 import { openModelFolder } from './model/model-folder.ts';
@@ -63,6 +64,10 @@ class OpenServices implements Services {
     private readonly storeRoot: string,
   ) {
     this.model = entryOf(base.folder, base.config.modelType, base.parameters);
+  }
+
+  get standardEvidence() {
+    return this.base.config.maxPositionEmbeddings <= LARGEST_TINY_WINDOW ? 0 : 4;
   }
 
   get device() {

@@ -95,6 +95,8 @@ export interface Services {
   readonly device: DeviceName;
   readonly model: ModelEntry;
   readonly store: Store;
+  /** Passages of evidence that help this model; a tiny one reads worse than it remembers. */
+  readonly standardEvidence: number;
   absorb(folder: string, options: AbsorbOptions, observer: AbsorbObserver): Promise<AbsorbOutcome>;
   /** Streams text by `onText`; aborting the signal ends the answer early. */
   ask(params: Omit<AskParams, 'askId'>, onText: (text: string) => void, signal: AbortSignal): Promise<AskResult>;

@@ -41,7 +41,8 @@ export class Decoder {
 
   private constructor(
     private readonly device: Device,
-    private readonly executable: Executable,
+    /** The one that decodes first; others made the adapter's tensors. */
+    private readonly executables: readonly [Executable, ...Executable[]],
     private readonly adapter: Record<string, DeviceTensor>,
     private readonly cache: DeviceCache,
     /** Most tokens of prompt and answer together. */
@@ -57,8 +58,10 @@ export class Decoder {
     const window = model.config.maxPositionEmbeddings;
     const program: DecodeProgram = decodeProgram(model.config, adapter?.layout ?? null, window);
     const executable = await device.compile(program, { weights: model.weights, caches: program.caches });
-    const tensors = adapter === null ? {} : await placeAdapter(device, model, adapter.layout, adapter.vector);
-    return new Decoder(device, executable, tensors, await executable.createCache(), window);
+    const placed =
+      adapter === null ? { tensors: {}, made: [] } : await placeAdapter(device, model, adapter.layout, adapter.vector);
+    const cache = await executable.createCache();
+    return new Decoder(device, [executable, ...placed.made], placed.tensors, cache, window);
   }
 
   /** Continues a prompt. What the prompt has in common with the last conversation is not computed again. */
@@ -91,7 +94,7 @@ export class Decoder {
   async close(): Promise<void> {
     await this.device.releaseCache(this.cache);
     await this.device.release(Object.values(this.adapter));
-    await this.executable.release();
+    for (const executable of this.executables) await executable.release();
   }
 
   /** Logits after the prompt, or null where it was cancelled. */
@@ -117,31 +120,32 @@ export class Decoder {
       positions: int32(positions),
       ...this.adapter,
     };
-    const { host } = await this.executable.run(inputs, { priority: 'answer', cache: this.cache });
+    const { host } = await this.executables[0].run(inputs, { priority: 'answer', cache: this.cache });
     this.cached.push(...ids);
     return host.logits!.data as Float32Array;
   }
 }
 
-/** The adapter as the inputs that the decode program takes. */
+/** The adapter as the inputs that the decode program takes, and the programs that have to outlive them. */
 async function placeAdapter(
   device: Device,
   model: { config: ModelConfig; weights: ReadonlyMap<string, StoredTensor> },
   layout: AdapterLayout,
   vector: Float32Array,
-): Promise<Record<string, DeviceTensor>> {
+): Promise<{ tensors: Record<string, DeviceTensor>; made: Executable[] }> {
   const flat = await device.upload(float32(vector));
   const tensors: Record<string, DeviceTensor> = {};
+  const made: Executable[] = [];
   if (layout.kind === 'full') {
     const program = mergeProgram(model.config, layout);
     const outputs = Object.keys(program.outputs);
     const merge = await device.compile(program, { weights: model.weights, deviceOutputs: outputs });
     const result = await merge.run({ parameters: flat }, { priority: 'answer' });
     for (const [name, tensor] of Object.entries(result.device)) tensors[name.slice(mergedName('').length)] = tensor;
-    await merge.release();
+    made.push(merge);
   } else {
     for (const { name, shape, offset } of layout.entries) tensors[name] = await device.view(flat, offset, shape);
   }
   await device.release([flat]);
-  return tensors;
+  return { tensors, made };
 }

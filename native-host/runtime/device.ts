@@ -55,6 +55,7 @@ export interface Executable {
   run(inputs: Record<string, HostTensor | DeviceTensor>, options?: RunOptions): Promise<RunResult>;
   /** An empty cache for this program. Errors: Error where the program has no caches. */
   createCache(): Promise<DeviceCache>;
+  /** Only after the tensors and caches that it made: a GPU's memory belongs to the program that it was allocated for. */
   release(): Promise<void>;
 }
 

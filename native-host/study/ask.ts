@@ -1,6 +1,7 @@
 /** Answering a question about a folder with the adapted model, what is open, and what is found. */
 import type { AskParams, AskResult } from '../../protocol/host.ts';
 import { readRepository as readSymbols } from '../corpus/questions/repository.ts';
+import { focusCitations } from '../generate/citation-focus.ts';
 import { citationsOf } from '../generate/citations.ts';
 import type { Decoder } from '../generate/decode.ts';
 import { type Evidence, openEvidence } from '../generate/evidence.ts';
@@ -81,5 +82,6 @@ export async function ask(
     hasWord: (word) => lookup.evidence.has(word),
   });
   const { firstTokenMs, tokensPerSecond } = generated;
-  return { answer, ...checked, shown: prompt.shown, firstTokenMs, tokensPerSecond };
+  const citations = focusCitations(checked.citations, params.question, lookup.symbols);
+  return { answer, ...checked, citations, shown: prompt.shown, firstTokenMs, tokensPerSecond };
 }
