@@ -50,37 +50,48 @@ function isKnown(value: number | undefined): value is number {
 
 class ProgressBar implements AbsorbProgressView {
   private readonly bar: SingleBar;
+  private done = 0;
+  private text = '';
 
   constructor(private readonly output: Output) {
     const options: Options = {
       stream: output,
-      // The end of a line that is too long for the terminal is cut, so that the bar stays on one line.
+      // What is too long for the terminal is cut, so that the bar stays on one line.
       format: (_options, { progress }, { text }: { text?: string }) => {
         const filled = Math.round(20 * progress);
         const bar = `[${'='.repeat(filled)}${' '.repeat(20 - filled)}] ${percent(progress, 0).padStart(5)}`;
         return `${bar}  ${text ?? ''}`.slice(0, Math.max(10, (output.columns ?? 80) - 1));
       },
       clearOnComplete: true,
-      // The command handles signals itself.
+      // The command handles signals itself, and may be killed by one: nothing about the terminal may need to be undone.
       gracefulExit: false,
-      linewrap: null,
+      linewrap: true,
       hideCursor: null,
     };
     this.bar = new SingleBar(options);
-    this.bar.start(1, 0, { text: '' });
+    this.start();
   }
 
   report(report: AbsorbProgressReport): void {
-    this.bar.update(isKnown(report.done) ? Math.min(1, Math.max(0, report.done)) : 0, { text: progressText(report) });
+    // Measuring and saving have no share of their own.
+    if (isKnown(report.done)) this.done = Math.min(1, Math.max(0, report.done));
+    this.text = progressText(report);
+    this.bar.update(this.done, { text: this.text });
   }
 
   note(line: string): void {
-    this.output.write('\r\u001B[K');
+    // The bar remembers the line that it began on, so it has to begin again below the note.
+    this.end();
     printLines(this.output, [line]);
+    this.start();
   }
 
   end(): void {
     this.bar.stop();
+  }
+
+  private start(): void {
+    this.bar.start(1, this.done, { text: this.text });
   }
 }
 

@@ -10,7 +10,7 @@ import { existingFolder, type SharedOptions, withServices, withSharedOptions } f
 interface AskCommandOptions extends SharedOptions {
   open?: string[];
   adapter: boolean;
-  evidence: number;
+  evidence?: number;
   temperature: number;
   topP: number;
   maxTokens: number;
@@ -24,7 +24,11 @@ export function addAskCommand(program: Command, context: CliContext): void {
     .argument('<question>', 'in quotes')
     .option('--open <file>', 'show a file, or lines of it: <file>:<from>-<to>; may be repeated', collected)
     .option('--no-adapter', 'ask the base model')
-    .option('--evidence <n>', 'show so many passages that match the question; 0 for none', integerFrom(0, 100), 2)
+    .option(
+      '--evidence <n>',
+      'show so many passages that match the question; 0 for none (default: what helps the model)',
+      integerFrom(0, 100),
+    )
     .option('--temperature <t>', 'how freely to choose words; 0 takes the likeliest', numberFrom(0, 10), 0)
     .option('--top-p <p>', 'choose among the likeliest words that make up this share', numberFrom(0, 1), 0.95)
     .option('--max-tokens <n>', 'longest answer', integerFrom(1, 65_536), 256);
@@ -47,16 +51,17 @@ async function askCommand(
   const folder = existingFolder(context, named);
   if (question.trim() === '') throw new UsageError('The question is empty. Write it in quotes after the folder.');
   const openFiles = (options.open ?? []).map((file) => readOpenFile(file, folder, workingFolder));
-  const { adapter: useAdapter, evidence, temperature, topP, maxTokens } = options;
-  const answer = await withServices(context, options, (services) =>
-    services.ask(
+  const { adapter: useAdapter, temperature, topP, maxTokens } = options;
+  const answer = await withServices(context, options, (services) => {
+    const evidence = options.evidence ?? services.standardEvidence;
+    return services.ask(
       { folder, question, openFiles, useAdapter, evidence, temperature, topP, maxTokens, conversation: [] },
       (text) => {
         if (!options.json) stdout.write(harmless(text));
       },
       interrupt.signal,
-    ),
-  );
+    );
+  });
   if (!options.json && answer.answer !== '' && !answer.answer.endsWith('\n')) stdout.write('\n');
   printResult(context, options.json, answer, () => sourceLines(answer));
   if (useAdapter && answer.version === null) {

@@ -20,6 +20,8 @@ export function interruptOf(process: NodeJS.Process): Interrupt {
     process.on(signal, () => {
       if (!controller.signal.aborted) return abort(128 + constants.signals[signal]);
       for (const each of signals) process.removeAllListeners(each);
+      // Away from a line that a progress bar is on.
+      if (process.stderr.isTTY) process.stderr.write('\n');
       process.kill(process.pid, signal);
     });
   }

@@ -28,6 +28,7 @@ import {
   nextLedger,
   planLessons,
   readLedger,
+  removeUnnamedLedgers,
   shareKnown,
   type Visit,
   writeLedger,
@@ -273,6 +274,11 @@ class Absorption {
       tokens: this.repository.tokenCount,
       folder: this.repository.folder,
     });
+    const versions = await this.adapter.versions();
+    await removeUnnamedLedgers(
+      this.adapter.path,
+      versions.map(({ note }) => note.ledger),
+    );
     return version;
   }
 

@@ -4,10 +4,10 @@
  * that a hash that something else contradicted later never counts as known.
  */
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TreeSnapshot } from '../corpus/changes.ts';
-import { makeFolder, writeFileAtomically } from '../store/atomic-file.ts';
+import { makeFolder, namesIn, writeFileAtomically } from '../store/atomic-file.ts';
 import type { Lesson } from '../train/material.ts';
 import { addCounts, type TokenCount } from '../train/measure.ts';
 
@@ -164,6 +164,13 @@ export async function writeLedger(adapterPath: string, ledger: Ledger): Promise<
   await makeFolder(join(adapterPath, 'ledgers'));
   await writeFileAtomically(fileOf(adapterPath, name), [new TextEncoder().encode(text)]);
   return name;
+}
+
+/** Removes the ledgers of versions that are gone. */
+export async function removeUnnamedLedgers(adapterPath: string, named: readonly unknown[]): Promise<void> {
+  const kept = new Set(named.map((name) => `${name}.json`));
+  const folder = join(adapterPath, 'ledgers');
+  for (const file of await namesIn(folder)) if (!kept.has(file)) await rm(join(folder, file), { force: true });
 }
 
 /** The ledger of a version; null where its file is missing or is not what was written: then nothing counts as known. */

@@ -186,7 +186,7 @@ describe('lift ask', () => {
       conversation: [],
     });
     const byDefault = (await lift(['ask', 'repo', 'What?'])).calls[0]!.parameters[0];
-    expect(byDefault).toMatchObject({ useAdapter: true, evidence: 2, temperature: 0, openFiles: [] });
+    expect(byDefault).toMatchObject({ useAdapter: true, evidence: 3, temperature: 0, openFiles: [] });
   });
 
   it('refuses files that cannot be shown', async () => {

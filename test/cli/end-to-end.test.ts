@@ -3,7 +3,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { lastObject } from './fake-lift.ts';
@@ -17,7 +17,7 @@ beforeAll(() => {
   writeRepository(join(root, 'repo'), ['circle', 'square', 'triangle', 'hexagon']);
   writeRepository(
     join(root, 'long'),
-    Array.from({ length: 24 }, (_, i) => `shape${i}`),
+    Array.from({ length: 10 }, (_, i) => `shape${i}`),
   );
 });
 
@@ -133,6 +133,9 @@ describe('lift', () => {
   it('lists and exports adapters', async () => {
     const { adapters } = await json('adapters', 'list');
     expect(adapters).toMatchObject([{ version: 1, versions: [1] }]);
+    const { files } = (await json('adapters', 'export', 'repo', 'exported')) as { files: string[] };
+    expect(files.length).toBeGreaterThanOrEqual(2);
+    for (const file of files) expect(existsSync(join(root, 'exported', basename(file)))).toBe(true);
   });
 
   it('checks the embedded model', async () => {

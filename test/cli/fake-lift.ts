@@ -130,6 +130,7 @@ function fakeServices(
     device: 'cpu',
     model: { name: 'lift-nano', folder: '/models/lift-nano', architecture: 'llama', parameters: 4_000_000 },
     store: openStore(storeRoot),
+    standardEvidence: 3,
     absorb: async () => outcome,
     ask: async (_params, onText) => {
       onText('It is in ');

@@ -34,6 +34,11 @@ export function withoutCopies(files: readonly SourceFile[]): SourceFile[] {
       if (/\.[cm]?tsx?$/.test(file.path)) sourceNames.add(name);
     }
   }
+  // Where most of what is built repeats the sources, the rest is what holds it together.
+  const built = candidates.filter((file) => isGenerated(file.path));
+  const remains = built.filter((file) => kept.has(file));
+  const hasSources = candidates.some((file) => !isGenerated(file.path) && file.symbols.length > 0);
+  if (hasSources && 2 * remains.length <= built.length) for (const file of remains) kept.delete(file);
   return files.filter((file) => kept.has(file));
 }
 

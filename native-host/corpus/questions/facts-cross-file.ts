@@ -43,7 +43,7 @@ function importerFacts({ files }: Repository): Fact[] {
     for (const { module, line } of file.imports) {
       const target = file.resolved.get(module);
       // What a relative import that leads nowhere means cannot be said.
-      if (!target && /^[.]|^(crate|super|self)\b/.test(module)) continue;
+      if (!target && /^\.|^(crate|super|self|[A-Z]\w*$)\b/.test(module)) continue;
       const name = target ?? module;
       if (seen.has(name)) continue;
       seen.add(name);

@@ -5,6 +5,9 @@ import { sectionsOf } from './markdown.ts';
 import { firstSentence } from './prose.ts';
 import type { Repository } from './repository.ts';
 
+/** What every repository has and none is asked about. */
+const ofEveryRepository = /(^|\/)(code_of_conduct|licen[cs]e|copying|notice|change(s|log)|history|releases?)(\.|$)/i;
+
 export function proseFacts(repository: Repository): Fact[] {
   return [...docFacts(repository), ...purposeFacts(repository), ...sectionFacts(repository.documents)];
 }
@@ -33,7 +36,10 @@ function purposeFacts({ files }: Repository): Fact[] {
 
 function sectionFacts(documents: readonly Document[]): Fact[] {
   const facts: Fact[] = [];
-  const pages = documents.filter(({ language }) => language === 'markdown' || language === 'restructuredtext');
+  const pages = documents.filter(
+    ({ path, language }) =>
+      (language === 'markdown' || language === 'restructuredtext') && !ofEveryRepository.test(path),
+  );
   for (const document of pages) {
     const sections = sectionsOf(document.text);
     const count = new Map<string, number>();

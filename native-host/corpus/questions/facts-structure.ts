@@ -1,5 +1,6 @@
 // Facts about what is where: definitions, calls, files, folders.
 import { posix } from 'node:path';
+import { isGenerated } from '../importance.ts';
 import { appendTo } from './append-to.ts';
 import { type Fact, makeFact } from './fact.ts';
 import type { Definition, NamedDefinition, Repository, SourceFile } from './repository.ts';
@@ -68,6 +69,7 @@ function folderFacts({ documents }: Repository): Fact[] {
   const byFolder = new Map<string, string[]>();
   const byName = new Map<string, string[]>();
   for (const { path } of documents) {
+    if (isGenerated(path)) continue;
     const folder = posix.dirname(path);
     const name = posix.basename(path);
     appendTo(byFolder, folder, path);

@@ -1,5 +1,6 @@
 // Questions that are true by construction: facts read from syntax trees and headings, each with one short answer.
 import type { Document } from '../documents.ts';
+import { isTest } from '../importance.ts';
 import { appendTo } from './append-to.ts';
 import { type Fact, factKey } from './fact.ts';
 import { crossFileFacts } from './facts-cross-file.ts';
@@ -12,6 +13,13 @@ import { readRepository } from './repository.ts';
 
 /** At most this many facts are kept for one document, in turn from each kind, so that no long file drowns the others. */
 export const MAX_FACTS_PER_DOCUMENT = 60;
+
+/** Tests are many, and little is asked about them. */
+export const MAX_FACTS_PER_TEST = 20;
+
+/** At most this many of one kind for one document, and less of the kind that says least. */
+export const MAX_FACTS_OF_KIND = 20;
+const MAX_IMPORT_SOURCES = 6;
 
 /**
  * The facts of a corpus, sorted by path, line, kind and subject; the same documents give the same facts. A question with more than one answer, an
@@ -60,17 +68,19 @@ function unambiguous(facts: readonly Fact[]): Fact[] {
   return [...kept.values()];
 }
 
-function capped(facts: readonly Fact[]): Fact[] {
+function capped(all: readonly Fact[]): Fact[] {
   const byPath = new Map<string, Map<string, Fact[]>>();
-  for (const fact of [...facts].sort(inOrder)) {
+  for (const fact of [...all].sort(inOrder)) {
     const kinds = byPath.get(fact.path) ?? new Map<string, Fact[]>();
     appendTo(kinds, fact.kind, fact);
     byPath.set(fact.path, kinds);
   }
   const kept: Fact[] = [];
-  for (const kinds of byPath.values()) {
-    const queues = [...kinds.values()].map(spread);
-    let left = MAX_FACTS_PER_DOCUMENT;
+  for (const [path, kinds] of byPath) {
+    const queues = [...kinds].map(([kind, facts]) =>
+      spread(facts).slice(0, kind === 'import-source' ? MAX_IMPORT_SOURCES : MAX_FACTS_OF_KIND),
+    );
+    let left = isTest(path) ? MAX_FACTS_PER_TEST : MAX_FACTS_PER_DOCUMENT;
     for (let turn = 0; left > 0 && queues.some((queue) => turn < queue.length); turn++) {
       for (const queue of queues) {
         const fact = queue[turn];

@@ -67,7 +67,7 @@ function readsAsProse(sentence: string): boolean {
   const words = sentence.split(' ');
   if (words.length < MIN_SENTENCE_WORDS || !balanced(sentence)) return false;
   if (
-    /[;{}]\s*$|=>|===?|&&|\|\||:=|::|\bfunction\s*\(|^\W*(const|let|var|return|import|if|for|#include)\b.*[=({;]/.test(
+    /[;{}]\s*$|=>|===?|\s=\s|&&|\|\||:=|::|\bfunction\s*\(|^\W*(const|let|var|return|import|if|for|#include)\b.*[=({;]/.test(
       sentence,
     )
   )

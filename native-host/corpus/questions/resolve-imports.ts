@@ -43,9 +43,17 @@ export function importResolver(
       case 'python': {
         const dots = /^\.*/.exec(module)![0].length;
         const parts = module.slice(dots).split('.').filter(Boolean).join('/');
-        if (dots === 0) return endingWith(`${parts}.py`) ?? endingWith(`${parts}/__init__.py`);
-        const base = posix.join(folder, ...Array<string>(dots - 1).fill('..'), parts);
-        return firstKnown([`${base}.py`, posix.join(base, '__init__.py')]);
+        if (dots > 0) {
+          const base = posix.join(folder, ...Array<string>(dots - 1).fill('..'), parts);
+          return firstKnown([`${base}.py`, posix.join(base, '__init__.py')]);
+        }
+        if (parts.includes('/')) return endingWith(`${parts}.py`) ?? endingWith(`${parts}/__init__.py`);
+        // Inside a package a bare name means a module of another one, such as the standard library.
+        const roots = known.has(posix.join(folder, '__init__.py')) ? ['', 'src'] : [folder, '', 'src'];
+        const outside = roots.filter((root) => !known.has(posix.join(root, '__init__.py')));
+        return firstKnown(
+          outside.flatMap((root) => [posix.join(root, `${parts}.py`), posix.join(root, parts, '__init__.py')]),
+        );
       }
       case 'java':
         return endingWith(`${module.replaceAll('.', '/')}.java`);

@@ -1,4 +1,5 @@
 import * as ort from 'onnxruntime-node';
+import type { GpuReader } from './gpu-reader.ts';
 
 /** Keys and values of one conversation: for each slot a matrix [length, width]. */
 export interface KeyValueCache {
@@ -59,7 +60,10 @@ export class TensorCache implements KeyValueCache {
   length = 0;
   private slots: ort.Tensor[];
 
-  constructor(private readonly widths: readonly number[]) {
+  constructor(
+    private readonly widths: readonly number[],
+    private readonly reader: GpuReader,
+  ) {
     this.slots = this.empty();
   }
 
@@ -75,13 +79,12 @@ export class TensorCache implements KeyValueCache {
 
   async truncate(length: number): Promise<void> {
     if (length >= this.length) return;
-    const kept = await Promise.all(
-      this.slots.map(async (slot, i) => {
-        const data = (await slot.getData()) as Float32Array;
-        const width = this.widths[i]!;
-        return new ort.Tensor('float32', data.slice(0, length * width), [length, width]);
-      }),
-    );
+    const kept: ort.Tensor[] = [];
+    for (const [i, slot] of this.slots.entries()) {
+      const width = this.widths[i]!;
+      const data = (await this.reader.read(slot)) as Float32Array;
+      kept.push(new ort.Tensor('float32', data.slice(0, length * width), [length, width]));
+    }
     this.dispose();
     this.slots = kept;
     this.length = length;

@@ -6,6 +6,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import * as ort from 'onnxruntime-node';
 import type { HostTensor } from '../device.ts';
 import { CpuCache, type KeyValueCache, TensorCache } from './cache.ts';
+import { GpuReader } from './gpu-reader.ts';
 import type { DeviceTensorDescription, Job, JobResult, WorkerReply, WorkerSettings } from './jobs.ts';
 
 interface Loaded {
@@ -18,6 +19,7 @@ const { device, threads } = workerData as WorkerSettings;
 const executables = new Map<number, Loaded>();
 const tensors = new Map<number, ort.Tensor>();
 const caches = new Map<number, KeyValueCache>();
+const reader = new GpuReader(device);
 let nextId = 1;
 
 const port = parentPort!;
@@ -51,10 +53,8 @@ async function perform(job: Job): Promise<Omit<JobResult, 'seconds'>> {
     }
     case 'download': {
       const tensor = tensorOf(job.tensor);
-      const data = (await tensor.getData()) as Float32Array | Int32Array;
-      return {
-        host: { tensor: { dtype: tensor.type as HostTensor['dtype'], shape: tensor.dims, data: data.slice() } },
-      };
+      const data = (await reader.read(tensor)).slice();
+      return { host: { tensor: { dtype: tensor.type as HostTensor['dtype'], shape: tensor.dims, data } } };
     }
     case 'releaseTensors':
       for (const id of job.tensors) {
@@ -69,7 +69,7 @@ async function perform(job: Job): Promise<Omit<JobResult, 'seconds'>> {
     case 'createCache': {
       const widths = executableOf(job.executable).caches.map(({ width }) => width);
       const id = nextId++;
-      caches.set(id, device === 'cpu' ? new CpuCache(widths) : new TensorCache(widths));
+      caches.set(id, device === 'cpu' ? new CpuCache(widths) : new TensorCache(widths, reader));
       return { cache: id };
     }
     case 'truncateCache':
@@ -81,6 +81,7 @@ async function perform(job: Job): Promise<Omit<JobResult, 'seconds'>> {
       return {};
     case 'close':
       for (const { session } of executables.values()) await session.release();
+      await reader.close();
       return {};
   }
 }

@@ -139,9 +139,7 @@ class JavaScriptReader {
       const doc = commentBefore(members, index);
       const value = member.child('value');
       if (/method|abstract_method_signature/.test(member.type)) {
-        // An accessor is read like a value, not called.
-        if (/^(static\s+)?(get|set)\s/.test(member.text.replace(/^(public|private|protected|override)\s+/, ''))) return;
-        this.addFunction(member, member, name.text, doc, container);
+        if (!isAccessor(member)) this.addFunction(member, member, name.text, doc, container);
       } else if (value && functionTypes.has(value.type)) {
         this.addFunction(member, value, name.text, doc, container);
       } else if (
@@ -161,9 +159,9 @@ class JavaScriptReader {
     this.symbols.push(symbolFrom(node, name, 'interface', { doc, bases }));
     const members = node.child('body')?.children ?? [];
     members.forEach((member, index) => {
-      const memberName = member.child('name')?.text;
-      if (member.type === 'method_signature')
-        this.addFunction(member, member, memberName, commentBefore(members, index), name);
+      const memberName = member.textOf('name');
+      if (member.type !== 'method_signature' || memberName.startsWith('[') || isAccessor(member)) return;
+      this.addFunction(member, member, memberName, commentBefore(members, index), name);
     });
   }
 
@@ -277,4 +275,9 @@ class JavaScriptReader {
     else if (value.type === 'class') this.addClass(value, named, doc);
     else if (value.type === 'assignment_expression') this.readAssignment(value, doc);
   }
+}
+
+// An accessor is read like a value, not called.
+function isAccessor(member: SyntaxNode): boolean {
+  return /^((public|private|protected|override|static)\s+)*(get|set)\s+[\w$#[]/.test(member.text);
 }

@@ -43,7 +43,7 @@ function readItems(items: readonly SyntaxNode[], symbols: CodeSymbol[], imports:
     } else if (node.type === 'mod_item') {
       const body = node.child('body');
       const isTest = index > 0 && /cfg\(test\)/.test((items[index - 1] as SyntaxNode).text);
-      if (body && !isTest) readItems(body.children, symbols, imports);
+      if (body && !isTest) readItems(body.children, symbols, []);
     }
   });
 }
