@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import type { AdapterEntry, AskParams, AskResult, ModelEntry } from '../protocol/host.ts';
@@ -11,8 +12,6 @@ import { type BaseModel, openBaseModel } from './model/open-model.ts';
 import type { Device } from './runtime/device.ts';
 import { openOnnxDevice } from './runtime/onnx/onnx-device.ts';
 import type {
-  AbsorbObserver,
-  AbsorbOptions,
   AbsorbOutcome,
   ModelCheck,
   ProbeResult,
@@ -26,12 +25,12 @@ import { openStore, type Store } from './store/adapter-store.ts';
 import { peftConfigFile, peftTensorFile } from './store/peft-config.ts';
 import { exportPeft } from './store/peft-export.ts';
 import { importPeft } from './store/peft-import.ts';
-import { absorb } from './study/absorb.ts';
+import { type AbsorbControl, type AbsorbRequest, absorb } from './study/absorb.ts';
 import { ask, type Lookup, openLookup } from './study/ask.ts';
 import { checkModel } from './study/check-model.ts';
 import { dirtyPaths, emptyLedger, readLedger, shareKnown } from './study/ledger.ts';
 import { probeRepository, shownAnswers } from './study/probe.ts';
-import { type Repository, readRepository } from './study/repository.ts';
+import { type Repository, readRepository, scanCacheFile } from './study/repository.ts';
 
 /** Opens the base model, a device and the store. Errors: ModelError; Error where the folder to absorb is none. */
 export async function openServices(options: ServiceOptions): Promise<Services> {
@@ -74,9 +73,9 @@ class OpenServices implements Services {
     return this.onnx.name;
   }
 
-  async absorb(folder: string, options: AbsorbOptions, observer: AbsorbObserver): Promise<AbsorbOutcome> {
+  async absorb(folder: string, request: AbsorbRequest, control: AbsorbControl): Promise<AbsorbOutcome> {
     const adapter = await this.adapterOf(folder);
-    const outcome = await absorb(this.onnx, this.base, folder, adapter, options, observer);
+    const outcome = await absorb(this.onnx, this.base, folder, adapter, request, control);
     const { repository, ...result } = outcome;
     const { documents, tokenCount, skipped } = repository;
     return { ...result, documents: documents.length, tokens: tokenCount, skipped };
@@ -239,7 +238,8 @@ class OpenServices implements Services {
   /** The folder's documents as they are now, unsaved texts included. */
   private async read(folder: string, signal?: AbortSignal): Promise<Repository> {
     const adapter = await this.adapterOf(folder);
-    const cacheFile = join(this.storeRoot, 'scans', `${basename(join(adapter.path, '..'))}.json`);
+    // A folder that was never absorbed has no place to keep what a scan found out.
+    const cacheFile = existsSync(adapter.path) ? scanCacheFile(adapter.path) : null;
     const repository = await readRepository(resolve(folder), this.base.tokenizer, cacheFile, signal);
     const edits = this.edits.get(repository.folder);
     if (edits === undefined || edits.size === 0) return repository;

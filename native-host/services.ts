@@ -1,37 +1,15 @@
 /** What the native host can do, whoever asks: the RPC handlers and the command line call these and nothing else. */
 import type { AbsorbResult, AdapterEntry, AskParams, AskResult, ModelEntry, StatusResult } from '../protocol/host.ts';
-import type { AdapterKind } from './model/adapter-layout.ts';
 import type { DeviceName } from './runtime/device.ts';
 import type { Store } from './store/adapter-store.ts';
-import type { LiftProgress } from './train/lift.ts';
+import type { AbsorbControl, AbsorbRequest } from './study/absorb.ts';
+import type { RepositoryScore } from './study/probe.ts';
 
 export interface ServiceOptions {
   storeRoot: string;
   /** The embedded model without it. */
   modelFolder?: string;
   device?: DeviceName;
-}
-
-export interface AbsorbOptions {
-  epochs?: number;
-  minutes?: number;
-  seed?: number;
-  adapterKind?: AdapterKind;
-}
-
-export interface AbsorbProgressReport extends Partial<LiftProgress> {
-  phase: 'scan' | 'questions' | 'train' | 'measure' | 'save' | 'paused';
-  documents: number;
-  tokens: number;
-  steps: number;
-  absorbed: number;
-}
-
-export interface AbsorbObserver {
-  signal: AbortSignal;
-  /** Resolves at once unless paused. */
-  whileRunning(): Promise<void>;
-  onProgress(report: AbsorbProgressReport): void;
 }
 
 export interface AbsorbOutcome extends AbsorbResult {
@@ -41,28 +19,7 @@ export interface AbsorbOutcome extends AbsorbResult {
   absorbed: number;
 }
 
-export interface StratumScore {
-  probes: number;
-  /** Held-back wording, adapted and base. */
-  exactMatch: number;
-  baseExactMatch: number;
-  /** The same facts in a wording that was trained. */
-  trainedExactMatch: number;
-}
-
-export interface ProbeResult {
-  nextTokenAccuracy: number;
-  baseNextTokenAccuracy: number;
-  /** Held-back wording. */
-  exactMatch: number;
-  baseExactMatch: number;
-  /** Wordings that training used. */
-  trainedExactMatch: number;
-  baseTrainedExactMatch: number;
-  tokenF1: number;
-  baseTokenF1: number;
-  probes: number;
-  byStratum: Record<string, StratumScore>;
+export interface ProbeResult extends RepositoryScore {
   /** Repository whose adapter was measured. */
   adapterOf: string;
 }
@@ -97,7 +54,7 @@ export interface Services {
   readonly store: Store;
   /** Passages of evidence that help this model; a tiny one reads worse than it remembers. */
   readonly standardEvidence: number;
-  absorb(folder: string, options: AbsorbOptions, observer: AbsorbObserver): Promise<AbsorbOutcome>;
+  absorb(folder: string, request: AbsorbRequest, control: AbsorbControl): Promise<AbsorbOutcome>;
   /** Streams text by `onText`; aborting the signal ends the answer early. */
   ask(params: Omit<AskParams, 'askId'>, onText: (text: string) => void, signal: AbortSignal): Promise<AskResult>;
   status(folder: string): Promise<StatusDetails>;

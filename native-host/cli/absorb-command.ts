@@ -1,7 +1,7 @@
 /** `lift absorb`: trains a folder into its adapter. */
 import { type Command, Option } from 'commander';
-import type { AdapterKind } from '../model/adapter-layout.ts';
-import type { AbsorbOptions, AbsorbOutcome, Services } from '../services.ts';
+import type { AbsorbOutcome, Services } from '../services.ts';
+import type { AbsorbRequest } from '../study/absorb.ts';
 import { type AbsorbProgressView, openAbsorbProgress } from './absorb-progress.ts';
 import { absorbWatching } from './absorb-watch.ts';
 import type { CliContext } from './context.ts';
@@ -13,7 +13,7 @@ interface AbsorbCommandOptions extends SharedOptions {
   epochs?: number;
   minutes?: number;
   seed?: number;
-  adapterKind?: AdapterKind;
+  adapterKind?: NonNullable<AbsorbRequest['adapterKind']>;
   watch?: boolean;
 }
 
@@ -50,8 +50,8 @@ async function absorbCommand(context: CliContext, named: string, options: Absorb
   });
 }
 
-function absorbOptions({ epochs, minutes, seed, adapterKind }: AbsorbCommandOptions): AbsorbOptions {
-  const options: AbsorbOptions = {};
+function absorbOptions({ epochs, minutes, seed, adapterKind }: AbsorbCommandOptions): AbsorbRequest {
+  const options: AbsorbRequest = {};
   if (epochs !== undefined) options.epochs = epochs;
   if (minutes !== undefined) options.minutes = minutes;
   if (seed !== undefined) options.seed = seed;
@@ -63,7 +63,7 @@ async function absorbShowing(
   { stderr, interrupt: { signal } }: CliContext,
   services: Services,
   folder: string,
-  options: AbsorbOptions,
+  options: AbsorbRequest,
 ): Promise<AbsorbOutcome> {
   const view = openAbsorbProgress(stderr);
   const announceStop = () => noteStop(view);

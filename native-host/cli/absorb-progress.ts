@@ -1,12 +1,12 @@
 /** Shows how an absorption goes: a bar on a terminal, now and then a line anywhere else. */
 import { type Options, SingleBar } from 'cli-progress';
-import type { AbsorbProgressReport } from '../services.ts';
+import type { AbsorbReport } from '../study/absorb.ts';
 import type { Output } from './context.ts';
 import { count, counted, duration, percent } from './number-text.ts';
 import { printLines } from './print.ts';
 
 export interface AbsorbProgressView {
-  report(report: AbsorbProgressReport): void;
+  report(report: AbsorbReport): void;
   /** A line that stays. */
   note(line: string): void;
   end(): void;
@@ -19,17 +19,16 @@ export function openAbsorbProgress(output: Output, now = () => performance.now()
   return output.isTTY ? new ProgressBar(output) : new ProgressLines(output, now);
 }
 
-const phaseNames: Record<AbsorbProgressReport['phase'], string> = {
+const phaseNames: Record<AbsorbReport['phase'], string> = {
   scan: 'reading files',
   questions: 'making questions',
   train: 'training',
   measure: 'measuring',
   save: 'saving',
-  paused: 'paused',
 };
 
 /** Everything that a report says beside the share that is done. */
-export function progressText(report: AbsorbProgressReport): string {
+export function progressText(report: AbsorbReport): string {
   const { phase, stage, documents, tokens, epoch, loss, absorbed, tokensPerSecond, secondsLeft } = report;
   const texts = [phaseNames[stage === 'measuring' ? 'measure' : phase]];
   if (phase !== 'train') {
@@ -72,7 +71,7 @@ class ProgressBar implements AbsorbProgressView {
     this.start();
   }
 
-  report(report: AbsorbProgressReport): void {
+  report(report: AbsorbReport): void {
     // Measuring and saving have no share of their own.
     if (isKnown(report.done)) this.done = Math.min(1, Math.max(0, report.done));
     this.text = progressText(report);
@@ -104,7 +103,7 @@ class ProgressLines implements AbsorbProgressView {
     private readonly now: () => number,
   ) {}
 
-  report(report: AbsorbProgressReport): void {
+  report(report: AbsorbReport): void {
     const kind = `${report.phase} ${report.stage ?? ''} ${report.epoch ?? ''}`;
     const time = this.now();
     if (kind === this.lastKind && time - this.lastTime < secondsBetweenLines) return;

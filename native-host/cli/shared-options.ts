@@ -3,7 +3,6 @@ import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { defaultStoreRoot } from '../locations.ts';
-import type { DeviceName } from '../runtime/device.ts';
 import type { ServiceOptions, Services } from '../services.ts';
 import type { CliContext } from './context.ts';
 
@@ -11,7 +10,7 @@ export interface SharedOptions {
   json?: boolean;
   store?: string;
   model?: string;
-  device?: DeviceName;
+  device?: NonNullable<ServiceOptions['device']>;
 }
 
 export function withSharedOptions(command: Command): Command {

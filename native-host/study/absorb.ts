@@ -1,5 +1,4 @@
 /** Absorbing a folder: from what is on disk to a new version of its adapter, doing no more than the changes ask for. */
-import { join } from 'node:path';
 import { changeFacts, snapshotOf, type TreeSnapshot } from '../corpus/changes.ts';
 import { adapterLayout, initialAdapter } from '../model/adapter-init.ts';
 import type { AdapterKind } from '../model/adapter-layout.ts';
@@ -33,7 +32,7 @@ import {
   type Visit,
   writeLedger,
 } from './ledger.ts';
-import { chosenFacts, lessonsOf, type Repository, readRepository } from './repository.ts';
+import { chosenFacts, lessonsOf, type Repository, readRepository, scanCacheFile } from './repository.ts';
 
 export interface AbsorbRequest {
   epochs?: number;
@@ -43,7 +42,7 @@ export interface AbsorbRequest {
 }
 
 export interface AbsorbReport extends Partial<LiftProgress> {
-  phase: 'scan' | 'questions' | 'train' | 'measure' | 'save' | 'paused';
+  phase: 'scan' | 'questions' | 'train' | 'measure' | 'save';
   documents: number;
   tokens: number;
   steps: number;
@@ -52,6 +51,7 @@ export interface AbsorbReport extends Partial<LiftProgress> {
 
 export interface AbsorbControl {
   signal: AbortSignal;
+  /** Resolves at once unless paused. */
   whileRunning(): Promise<void>;
   onProgress(report: AbsorbReport): void;
 }
@@ -88,7 +88,7 @@ export async function absorb(
   control.onProgress({ phase: 'scan', documents: 0, tokens: 0, steps: 0, absorbed: 0 });
   const lock = await adapter.lock();
   try {
-    const repository = await readRepository(folder, model.tokenizer, join(adapter.path, 'scan.json'), control.signal);
+    const repository = await readRepository(folder, model.tokenizer, scanCacheFile(adapter.path), control.signal);
     return await new Absorption(device, model, repository, adapter, request, control).run();
   } finally {
     await lock.release();

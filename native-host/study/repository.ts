@@ -1,5 +1,6 @@
 /** A repository as the model sees it: documents, their tokens, and the facts that questions are about. */
 import { createHash } from 'node:crypto';
+import { join } from 'node:path';
 import { type Corpus, type Document, readCorpus, type SkippedFile } from '../corpus/documents.ts';
 import { byImportance } from '../corpus/importance.ts';
 import type { Fact } from '../corpus/questions/fact.ts';
@@ -22,14 +23,22 @@ export interface Repository {
   tree: string;
 }
 
-/** Reads and tokenizes a folder. `cacheFile` remembers what unchanged files held. */
+/** Where an adapter keeps what the last scan of its repository found out. */
+export function scanCacheFile(adapterPath: string): string {
+  return join(adapterPath, 'scan.json');
+}
+
+/** Reads and tokenizes a folder. `cacheFile` remembers what unchanged files held; null reads every file. */
 export async function readRepository(
   folder: string,
   tokenizer: Tokenizer,
-  cacheFile: string,
+  cacheFile: string | null,
   signal?: AbortSignal,
 ): Promise<Repository> {
-  const corpus: Corpus = await readCorpus(folder, { cacheFile, ...(signal ? { signal } : {}) });
+  const corpus: Corpus = await readCorpus(folder, {
+    ...(cacheFile === null ? {} : { cacheFile }),
+    ...(signal ? { signal } : {}),
+  });
   const tokens = new Map<string, number[]>();
   let tokenCount = 0;
   for (const document of corpus.documents) {

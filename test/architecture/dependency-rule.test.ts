@@ -40,7 +40,14 @@ const mayImport: Record<string, string[]> = {
     'native-host/train',
     'native-host/generate',
   ],
-  'native-host/cli': ['protocol', 'workspace', 'native-host', 'native-host/bench', 'native-host/store'],
+  'native-host/cli': [
+    'protocol',
+    'workspace',
+    'native-host',
+    'native-host/bench',
+    'native-host/store',
+    'native-host/study',
+  ],
 };
 
 // Training and generating see a device's interface, never a device.

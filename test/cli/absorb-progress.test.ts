@@ -1,10 +1,10 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { openAbsorbProgress, progressText } from '../../native-host/cli/absorb-progress.ts';
-import type { AbsorbProgressReport } from '../../native-host/services.ts';
+import type { AbsorbReport } from '../../native-host/study/absorb.ts';
 
 const corpus = { documents: 3, tokens: 4200 };
-const training: AbsorbProgressReport = {
+const training: AbsorbReport = {
   ...corpus,
   phase: 'train',
   stage: 'segments',
