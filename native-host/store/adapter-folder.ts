@@ -6,7 +6,6 @@ import { namesIn } from './atomic-file.ts';
 import { type Checkpoint, type LoadedCheckpoint, readCheckpoint, writeCheckpoint } from './checkpoint.ts';
 import type { FolderState } from './folder-state.ts';
 import { layoutProblems, vectorProblems } from './layout-problems.ts';
-import { beginsWith, LedgerReader } from './ledger-position.ts';
 import { type Lock, type LockHolder, lockHolder } from './lock.ts';
 import { type AdapterVersion, type Manifest, manifestFile } from './manifest.ts';
 import {
@@ -33,21 +32,14 @@ const readAttempts = 4;
 export class AdapterFolder {
   readonly #state: FolderState;
   readonly #options: AdapterFolderOptions;
-  readonly #ledger: LedgerReader;
 
   constructor(state: FolderState, options: AdapterFolderOptions) {
     this.#state = state;
     this.#options = options;
-    this.#ledger = new LedgerReader(this.ledgerPath);
   }
 
   get path(): string {
     return this.#state.path;
-  }
-
-  /** Where the ledger belongs; its owner appends to it, the store only remembers how long it was at a checkpoint. */
-  get ledgerPath(): string {
-    return join(this.path, 'ledger.jsonl');
   }
 
   /** Null before anything was saved. Throws a StoreError if no manifest is intact or it is of a newer format. */
@@ -182,8 +174,8 @@ export class AdapterFolder {
   }
 
   /**
-   * Saves all that training needs to resume, with the ledger's length and hash, so the ledger must be flushed before.
-   * Vectors have `layout.length` values and must not change meanwhile. Errors as in saveVersion.
+   * Saves all that training needs to resume. Vectors have `layout.length` values and must not change meanwhile.
+   * Errors as in saveVersion.
    */
   async saveCheckpoint(checkpoint: Checkpoint): Promise<void> {
     const { layout, vector, m, v } = checkpoint;
@@ -200,9 +192,8 @@ export class AdapterFolder {
     await this.#state.exclusively(async (manifest) => {
       const number = await this.#nextNumber('checkpoints', manifest.lastCheckpoint);
       try {
-        const ledger = await this.#ledger.position();
         const path = this.#state.checkpointPath(number);
-        const written = await writeCheckpoint(path, checkpoint, ledger, manifest.current);
+        const written = await writeCheckpoint(path, checkpoint, manifest.current);
         const file = { number, created: new Date().toISOString(), ...written, step: checkpoint.step };
         const checkpoints = [...manifest.checkpoints, file].slice(-Math.max(1, this.#options.keepCheckpoints));
         await this.#state.commit(manifest, { checkpoints, lastCheckpoint: number });
@@ -222,9 +213,7 @@ export class AdapterFolder {
         const loaded = await readCheckpoint(this.#state.checkpointPath(file.number), file);
         const said = [...warnings, ...problems];
         if (problems.length > 0) said.push(`checkpoint ${file.number} of step ${file.step} is used instead`);
-        const isIntact = await beginsWith(this.ledgerPath, loaded.ledger);
-        if (!isIntact) said.push('ledger.jsonl is not what it was at the checkpoint');
-        return { ...loaded, ledger: { ...loaded.ledger, isIntact }, created: file.created, warnings: said };
+        return { ...loaded, created: file.created, warnings: said };
       } catch (error) {
         if (!(error instanceof DamagedFile)) throw error;
         problems.push(`checkpoint ${file.number} is damaged: ${error.message}`);

@@ -1,7 +1,6 @@
-/** A checkpoint: adapter, optimizer state, step, the trainer's own state, and how far the ledger had come. */
+/** A checkpoint: adapter, optimizer state, step and the trainer's own state. */
 import type { AdapterLayout } from '../model/adapter-layout.ts';
 import type { WrittenFile } from './atomic-file.ts';
-import type { LedgerPosition } from './ledger-position.ts';
 import { readVectorFile, writeVectorFile } from './vector-file.ts';
 
 export interface Checkpoint {
@@ -20,15 +19,12 @@ export interface LoadedCheckpoint extends Checkpoint {
   created: string;
   /** The version that was current when it was saved. */
   version: number | null;
-  /** `isIntact`: the ledger still begins with what it held then; what comes after `bytes` was not part of it. */
-  ledger: LedgerPosition & { isIntact: boolean };
   warnings: string[];
 }
 
 export function writeCheckpoint(
   path: string,
   { layout, vector, m, v, step, state }: Checkpoint,
-  ledger: LedgerPosition,
   version: number | null,
 ): Promise<WrittenFile> {
   const vectors = new Map([
@@ -39,7 +35,7 @@ export function writeCheckpoint(
   return writeVectorFile(path, vectors, {
     format: 'lift-adapter-checkpoint',
     layout: JSON.stringify(layout),
-    training: JSON.stringify({ step, state, ledger, version }),
+    training: JSON.stringify({ step, state, version }),
   });
 }
 
@@ -47,7 +43,7 @@ export function writeCheckpoint(
 export async function readCheckpoint(
   path: string,
   expected: WrittenFile,
-): Promise<Checkpoint & { ledger: LedgerPosition; version: number | null }> {
+): Promise<Checkpoint & { version: number | null }> {
   const { vectors, metadata } = await readVectorFile(path, expected);
   const [vector, m, v] = ['adapter', 'm', 'v'].map((name) => vectors.get(name)!) as [
     Float32Array,

@@ -1,6 +1,6 @@
 /** What an adapter is trained on, as training items: segments of documents and questions about facts. */
 
-import type { Fact } from '../corpus/questions/fact.ts';
+import { type Fact, factKey } from '../corpus/questions/fact.ts';
 import { wordingsOf } from '../corpus/questions/wordings.ts';
 import type { Segment } from '../corpus/segments.ts';
 import { type ModelText, questionItem, segmentItem } from './items.ts';
@@ -50,7 +50,7 @@ export function questionLesson(text: ModelText, fact: Fact, weight: number, rowL
     kind: 'question',
     hash: fact.id,
     path: fact.path,
-    key: `${fact.kind} ${fact.subject}`,
+    key: factKey(fact),
     size: 0,
     item: (choice) => itemOf(fitting[Math.floor(choice * fitting.length)]!),
   };

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { changeFacts, snapshotOf } from '../../native-host/corpus/changes.ts';
 import { type Document, documentFrom } from '../../native-host/corpus/documents.ts';
-import { factItem } from '../../native-host/corpus/ledger.ts';
 import { factKey } from '../../native-host/corpus/questions/fact.ts';
 import { factsOf } from '../../native-host/corpus/questions/facts.ts';
 import { wordingsOf } from '../../native-host/corpus/questions/wordings.ts';
@@ -71,14 +70,14 @@ describe('changeFacts', () => {
     ]);
   });
 
-  it('makes items that contradict where a symbol was', async () => {
+  it('makes facts that contradict where a symbol was', async () => {
     const previous = await snapshotOf(documentsFrom(start));
     const [gone] = changeFacts(previous, await snapshotOf(documentsFrom({ ...start, 'b.ts': '// nothing\n' })));
     const defined = (await factsOf(documentsFrom(start))).find(
       (fact) => fact.kind === 'defined-in' && fact.subject === 'Box',
     );
     expect(gone && factKey(gone)).toBe(defined && factKey(defined));
-    expect(gone && factItem(gone).farewell).toBe(true);
+    expect(gone?.kind).toBe('removed');
     expect(gone && wordingsOf(gone)[0]?.text).toBe('Does Box still exist?');
   });
 });

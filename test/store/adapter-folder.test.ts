@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { layOut } from '../../native-host/model/adapter-layout.ts';
@@ -145,13 +145,10 @@ async function saveCheckpoint(step: number): Promise<void> {
   });
 }
 
-test('a checkpoint comes back exactly, with the position of the ledger', async () => {
+test('a checkpoint comes back exactly', async () => {
   await saveVersions(1);
-  appendFileSync(adapter.ledgerPath, '{"a":1}\n');
   await saveCheckpoint(10);
-  appendFileSync(adapter.ledgerPath, '{"b":2}\n');
   await saveCheckpoint(20);
-  appendFileSync(adapter.ledgerPath, '{"not part of":"the checkpoint"}\n');
   const loaded = (await openAgain().loadCheckpoint())!;
   expect(loaded.step).toBe(20);
   expect(loaded.vector).toEqual(vectorOf(smallLayout, 20));
@@ -160,25 +157,8 @@ test('a checkpoint comes back exactly, with the position of the ledger', async (
   expect(loaded.state).toEqual({ random: [1, 2, 3], epoch: 2, plan: { position: 20 } });
   expect(loaded.layout).toEqual(smallLayout);
   expect(loaded.version).toBe(1);
-  expect(loaded.ledger).toMatchObject({ bytes: 16, isIntact: true });
   expect(loaded.warnings).toEqual([]);
 });
-
-test('says when the ledger is not the one of the checkpoint', async () => {
-  writeFileSync(adapterWithFolder(), '{"a":1}\n{"b":2}\n');
-  await saveCheckpoint(10);
-  writeFileSync(adapter.ledgerPath, '{"a":1}\n{"b":3}\n');
-  expect((await adapter.loadCheckpoint())!.ledger.isIntact).toBe(false);
-  writeFileSync(adapter.ledgerPath, '{"a":1}\n');
-  const shorter = (await adapter.loadCheckpoint())!;
-  expect(shorter.ledger.isIntact).toBe(false);
-  expect(shorter.warnings.join()).toMatch(/ledger/);
-});
-
-function adapterWithFolder(): string {
-  folderNamed(adapter.path, '.');
-  return adapter.ledgerPath;
-}
 
 test('a damaged checkpoint falls back to the one before, and all damaged to an error', async () => {
   await saveCheckpoint(10);

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import {
@@ -8,7 +8,6 @@ import {
   retryWhileBusy,
   writeFileAtomically,
 } from '../../native-host/store/atomic-file.ts';
-import { beginsWith, LedgerReader } from '../../native-host/store/ledger-position.ts';
 import { temporaryFolder } from './store-fixture.ts';
 
 let temporary: ReturnType<typeof temporaryFolder>;
@@ -62,27 +61,4 @@ test('makes folders, and removes only temporary files', async () => {
   for (const name of ['manifest.json', 'manifest.json.12-ab.tmp', 'x.tmp']) writeFileSync(join(folder, name), '');
   await removeTemporaryFiles(folder);
   expect(readdirSync(folder)).toEqual(['manifest.json']);
-});
-
-test('a ledger is hashed as it grows, from the start when it was cut', async () => {
-  const path = join(temporary.path, 'ledger.jsonl');
-  const reader = new LedgerReader(path);
-  const hashOf = (text: string) => createHash('sha256').update(text).digest('hex');
-  expect(await reader.position()).toEqual({ bytes: 0, sha256: hashOf('') });
-  const long = 'line\n'.repeat(500_000);
-  for (const text of ['one\n', 'one\ntwo\n', `one\ntwo\n${long}`, 'new\n']) {
-    writeFileSync(path, text);
-    const position = await reader.position();
-    expect(position).toEqual({ bytes: text.length, sha256: hashOf(text) });
-    expect(await beginsWith(path, position)).toBe(true);
-    writeFileSync(path, `${text}more`);
-    expect(await beginsWith(path, position)).toBe(true);
-    writeFileSync(path, text.slice(1));
-    expect(await beginsWith(path, position)).toBe(false);
-    writeFileSync(path, text);
-    await reader.position();
-  }
-  writeFileSync(`${path}.new`, 'another file, and longer');
-  renameSync(`${path}.new`, path);
-  expect((await reader.position()).sha256).toBe(hashOf('another file, and longer'));
 });

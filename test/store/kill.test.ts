@@ -16,7 +16,7 @@ vi.setConfig({ testTimeout: 600_000 });
 
 /** Saves versions and checkpoints for ever, and says before and after each which one. */
 const childSource = `
-import { appendFileSync, writeSync } from 'node:fs';
+import { writeSync } from 'node:fs';
 import { openStore } from './adapter-store.ts';
 const [root, folder, baseModelKey, layoutJson] = process.argv.slice(2) as [string, string, string, string];
 const layout = JSON.parse(layoutJson);
@@ -28,7 +28,6 @@ for (let seed = ((await adapter.manifest())?.lastVersion ?? 0) + 1; ; seed++) {
   say('saving ' + seed);
   await adapter.saveVersion(layout, vectorOf(seed), { seed });
   say('saved ' + seed);
-  appendFileSync(adapter.ledgerPath, JSON.stringify({ seed }) + '\\n');
   const [vector, m, v] = [vectorOf(seed), vectorOf(seed + 1), vectorOf(seed + 2)];
   await adapter.saveCheckpoint({ layout, vector, m, v, step: seed, state: { seed } });
   say('checkpoint ' + seed);
@@ -80,7 +79,6 @@ test('30 kills at random moments: the last version saved is there, or the one th
     if (checkpoint !== null) {
       lastCheckpoint = checkpoint.step;
       expect(checkpoint.m).toEqual(vectorOf(smallLayout, checkpoint.step + 1));
-      expect(checkpoint.ledger.isIntact).toBe(true);
       expect(checkpoint.warnings).toEqual([]);
     }
     expect(await adapter.verify()).toEqual([]);
