@@ -50,12 +50,12 @@ export function createHandlers(): HostHandlers {
       if (running.has(key)) throw new Error(`${folder} is being absorbed already`);
       const abort = new AbortController();
       const pause = new PauseSwitch();
-      signal.addEventListener('abort', () => abort.abort());
+      const stop = AbortSignal.any([signal, abort.signal]);
       let reported = 0;
       let phase = '';
       const absorption = opened().absorb(folder, options, {
-        signal: abort.signal,
-        whileRunning: () => pause.whileRunning(abort.signal),
+        signal: stop,
+        whileRunning: () => pause.whileRunning(stop),
         onProgress: (report) => {
           const now = performance.now();
           if (report.phase === phase && now - reported < secondsBetweenReports * 1000) return;

@@ -1,8 +1,7 @@
 import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import type { AdapterEntry, AskParams, AskResult, ModelEntry } from '../protocol/host.ts';
-import { documentFrom } from './corpus/documents.ts';
+import type { AdapterEntry, AskParams, AskResult, FileChange, ModelEntry } from '../protocol/host.ts';
 import { Decoder } from './generate/decode.ts';
 import { LARGEST_TINY_WINDOW } from './generate/prompt.ts';
 import { embeddedModelFolder, workerFile } from './locations.ts';
@@ -31,6 +30,7 @@ import { checkModel } from './study/check-model.ts';
 import { dirtyPaths, emptyLedger, readLedger, shareKnown } from './study/ledger.ts';
 import { probeRepository, shownAnswers } from './study/probe.ts';
 import { type Repository, readRepository, scanCacheFile } from './study/repository.ts';
+import { UnsavedTexts } from './unsaved-texts.ts';
 
 /** Opens the base model, a device and the store. Errors: ModelError; Error where the folder to absorb is none. */
 export async function openServices(options: ServiceOptions): Promise<Services> {
@@ -52,8 +52,9 @@ class OpenServices implements Services {
   readonly model: ModelEntry;
   private decoder: OpenDecoder | null = null;
   private readonly lookups = new Map<string, { tree: string; lookup: Lookup }>();
-  /** Texts of editors that are not saved, and files known to be gone (null), by folder and path. */
-  private readonly edits = new Map<string, Map<string, string | null>>();
+  /** What was read last, by folder as it was named. */
+  private readonly repositories = new Map<string, Repository>();
+  private readonly unsaved = new UnsavedTexts();
   private answering: Promise<unknown> = Promise.resolve();
 
   constructor(
@@ -178,19 +179,8 @@ class OpenServices implements Services {
     return (await (await this.adapterOf(folder)).rollBack()).version;
   }
 
-  async filesChanged(
-    folder: string,
-    changes: readonly { path: string; kind: 'changed' | 'removed'; text?: string }[],
-  ): Promise<number> {
-    const key = (await this.read(folder)).folder;
-    const edits = this.edits.get(key) ?? new Map<string, string | null>();
-    for (const { path, kind, text } of changes) {
-      if (kind === 'removed') edits.set(path, null);
-      else if (text === undefined) edits.delete(path);
-      else edits.set(path, text);
-    }
-    this.edits.set(key, edits);
-    this.lookups.delete(key);
+  async filesChanged(folder: string, changes: readonly FileChange[]): Promise<number> {
+    this.unsaved.note((await this.read(folder)).folder, changes);
     return (await this.status(folder)).dirty;
   }
 
@@ -211,9 +201,12 @@ class OpenServices implements Services {
     const lookup = await this.lookup(repository);
     const loaded = useAdapter ? await adapter.loadVersion() : null;
     const ledger = loaded === null ? null : await readLedger(adapter.path, loaded.version.note.ledger);
-    const changed = new Set(ledger === null ? [] : dirtyPaths(ledger, repository.documents));
+    // What no version has learned in this form; of a model without an adapter that is everything, so only what is new.
+    const changed = new Set(
+      ledger === null ? this.unsaved.pathsIn(repository.folder) : dirtyPaths(ledger, repository.documents),
+    );
     const dirty = repository.documents.filter(({ path }) => changed.has(path));
-    const key = loaded === null ? 'base' : `${adapter.path} ${loaded.version.version}`;
+    const key = loaded === null ? 'base' : loaded.version.sha256;
     const decoder = await this.decoderFor(key, loaded);
     const result = await ask(this.base, decoder, lookup, params, dirty, onText, signal);
     return { ...result, version: loaded?.version.version ?? null };
@@ -240,15 +233,12 @@ class OpenServices implements Services {
     const adapter = await this.adapterOf(folder);
     // A folder that was never absorbed has no place to keep what a scan found out.
     const cacheFile = existsSync(adapter.path) ? scanCacheFile(adapter.path) : null;
-    const repository = await readRepository(resolve(folder), this.base.tokenizer, cacheFile, signal);
-    const edits = this.edits.get(repository.folder);
-    if (edits === undefined || edits.size === 0) return repository;
-    const kept = repository.documents.filter(({ path }) => !edits.has(path));
-    const edited = [...edits].flatMap(([path, text]) => (text === null ? [] : [documentFrom(path, text)]));
-    const tokens = new Map(repository.tokens);
-    for (const { path, text } of edited) tokens.set(path, this.base.tokenizer.encode(text));
-    const documents = [...kept, ...edited];
-    return { ...repository, documents, tokens, tree: `${repository.tree} edited` };
+    const { tokenizer } = this.base;
+    const path = resolve(folder);
+    const before = this.repositories.get(path) ?? null;
+    const repository = await readRepository(path, tokenizer, cacheFile, signal, before);
+    this.repositories.set(path, repository);
+    return this.unsaved.over(repository, tokenizer);
   }
 
   private async adapterOf(folder: string): Promise<AdapterFolder> {

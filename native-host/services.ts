@@ -1,5 +1,13 @@
 /** What the native host can do, whoever asks: the RPC handlers and the command line call these and nothing else. */
-import type { AbsorbResult, AdapterEntry, AskParams, AskResult, ModelEntry, StatusResult } from '../protocol/host.ts';
+import type {
+  AbsorbResult,
+  AdapterEntry,
+  AskParams,
+  AskResult,
+  FileChange,
+  ModelEntry,
+  StatusResult,
+} from '../protocol/host.ts';
 import type { DeviceName } from './runtime/device.ts';
 import type { Store } from './store/adapter-store.ts';
 import type { AbsorbControl, AbsorbRequest } from './study/absorb.ts';
@@ -73,9 +81,6 @@ export interface Services {
   /** Makes the previous version the current one; returns its number. */
   rollBack(folder: string): Promise<number>;
   /** Unsaved or changed files, known before a scan; returns how many documents are dirty. */
-  filesChanged(
-    folder: string,
-    changes: readonly { path: string; kind: 'changed' | 'removed'; text?: string }[],
-  ): Promise<number>;
+  filesChanged(folder: string, changes: readonly FileChange[]): Promise<number>;
   close(): Promise<void>;
 }

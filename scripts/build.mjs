@@ -9,6 +9,7 @@ const entryPoints = {
   main: 'native-host/main.ts',
   worker: 'native-host/runtime/onnx/worker.ts',
   demo: 'scripts/demo.ts',
+  'bench-engine': 'bench/engine.ts',
   'bench-absorption': 'bench/absorption.ts',
   'bench-scaling': 'bench/scaling.ts',
   'pretrain/data': 'scripts/pretrain/data.ts',

@@ -50,9 +50,20 @@ export function hashOfText(text: string): string {
   return createHash('sha256').update(text).digest('hex').slice(0, 32);
 }
 
-/** A document whose text is at hand, such as an unsaved one in an editor. */
+/** A document whose text is at hand. */
 export function documentFrom(path: string, text: string): Document {
   return { path, text, hash: hashOfText(text), language: languageOf(path) };
+}
+
+/** A text that no file holds, such as an unsaved one in an editor, judged as a file's would be. */
+export function documentOrReason(
+  path: string,
+  text: string,
+  options: CorpusOptions = {},
+): Document | { reason: string } {
+  const limits = limitsOf(options);
+  const reason = skipByName(path, Buffer.byteLength(text), limits) ?? skipByText(text, limits);
+  return reason === null ? documentFrom(path, text) : { reason };
 }
 
 /**
@@ -60,10 +71,7 @@ export function documentFrom(path: string, text: string): Document {
  * since the scan in the cache are not read before their text is asked for. Throws when the folder cannot be read.
  */
 export async function readCorpus(folder: string, options: CorpusOptions = {}): Promise<Corpus> {
-  const limits: SizeLimits = {
-    maxFileBytes: options.maxFileBytes ?? 1_000_000,
-    maxLineCharacters: options.maxLineCharacters ?? 4_000,
-  };
+  const limits = limitsOf(options);
   const time = BigInt(Date.now()) * 1_000_000n;
   const walk = await walkFolder(folder, options.signal);
   const cache = options.cacheFile === undefined ? null : await openScanCache(options.cacheFile, limits);
@@ -83,9 +91,14 @@ export async function readCorpus(folder: string, options: CorpusOptions = {}): P
     else documents.push(fileDocument(walk.folder, file.path, scanned.hash, limits, texts));
     await endOfStep();
   }
-  await cache?.save();
+  // What cannot be kept, such as on a full disk, is only read again the next time.
+  await cache?.save().catch(() => undefined);
   skipped.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
   return { folder: walk.folder, documents, skipped };
+}
+
+function limitsOf({ maxFileBytes = 1_000_000, maxLineCharacters = 4_000 }: CorpusOptions): SizeLimits {
+  return { maxFileBytes, maxLineCharacters };
 }
 
 /** Text of a file, or why it is no document; `failed` when that may be otherwise the next time. */

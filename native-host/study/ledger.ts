@@ -107,14 +107,18 @@ export interface Visit {
 
 /**
  * What training itself saw of each document, for when it was stopped before it could be measured: segments that were
- * never visited count as not known.
+ * not visited count as their document was last measured, and as not known where it never was or has changed since.
  */
-function countsOfVisited(lessons: readonly Lesson[], visited: ReadonlyMap<Lesson, Visit>): Map<string, TokenCount> {
+function countsOfVisited(
+  lessons: readonly Lesson[],
+  visited: ReadonlyMap<Lesson, Visit>,
+  shareBefore: (path: string) => number,
+): Map<string, TokenCount> {
   const counts = new Map<string, TokenCount>();
   if (visited.size === 0) return counts;
   for (const lesson of lessons) {
     if (lesson.kind !== 'segment') continue;
-    const unseen = { correct: 0, counted: lesson.size, nll: 0 };
+    const unseen = { correct: lesson.size * shareBefore(lesson.path), counted: lesson.size, nll: 0 };
     const count = visited.get(lesson)?.last ?? unseen;
     counts.set(lesson.path, addCounts(counts.get(lesson.path) ?? { correct: 0, counted: 0, nll: 0 }, count));
   }
@@ -140,7 +144,11 @@ export function nextLedger(
     const loss = now === undefined ? past!.loss : now.last.nll / Math.max(1, now.last.counted);
     ledger.lessons.set(ledgerKey(lesson), { hash: lesson.hash, path: lesson.path, visits, loss });
   }
-  const seen = countsOfVisited(lessons, visited);
+  const hashes = new Map(documents.map(({ path, hash }) => [path, hash]));
+  const seen = countsOfVisited(lessons, visited, (path) => {
+    const past = before.documents.get(path);
+    return past?.hash === hashes.get(path) && past && past.counted > 0 ? past.correct / past.counted : 0;
+  });
   for (const { path, hash } of documents) {
     const count = measured.get(path) ?? seen.get(path);
     const past = before.documents.get(path);

@@ -49,7 +49,7 @@ export interface ArmScore {
   heldBack: boolean[];
 }
 
-/** Measures one adapter, or the base with null. */
+/** Measures one adapter, or the base with null. Errors: the signal's reason where it aborts. */
 export async function scoreArm(
   device: Device,
   model: BaseModel,
@@ -76,7 +76,10 @@ export async function scoreArm(
       return exactAnswers(measurable, model, questions, shape, signal);
     };
     const nextTokenAccuracy = counted === 0 ? 0 : correct / counted;
-    return { nextTokenAccuracy, trained: await exact('trained'), heldBack: await exact('heldBack') };
+    const score = { nextTokenAccuracy, trained: await exact('trained'), heldBack: await exact('heldBack') };
+    // What was measured in part is no score.
+    signal.throwIfAborted();
+    return score;
   } finally {
     await measurable.close();
   }
@@ -108,7 +111,7 @@ async function openMeasurable(
   };
 }
 
-/** Greedy answers to questions, without any text in context. */
+/** Greedy answers to questions, without any text in context. Errors: the signal's reason where it aborts. */
 export async function greedyAnswers(
   device: Device,
   model: BaseModel,
@@ -122,7 +125,7 @@ export async function greedyAnswers(
   const answers: string[] = [];
   try {
     for (const question of questions) {
-      if (signal.aborted) break;
+      signal.throwIfAborted();
       const prompt = encodeConversation(model, [{ role: 'user', content: question }], true);
       const { tokens } = await decoder.generate(prompt, { maxTokens, sample, stopTokens: model.endTokens, signal });
       answers.push(model.tokenizer.decode(tokens).trim());
@@ -175,7 +178,7 @@ export async function probeRepository(
   signal: AbortSignal,
 ): Promise<RepositoryScore> {
   const recipe = recipeFor(model.parameters, model.config.maxPositionEmbeddings, adapter.layout.kind);
-  const probes = probesOf(await chosenFacts(repository, recipe), most);
+  const probes = probesOf(await chosenFacts(repository, recipe, signal), most);
   const adapted = await scoreArm(device, model, adapter, repository, probes, recipe, signal);
   const base = await scoreArm(device, model, null, repository, probes, recipe, signal);
   const f1 = async (arm: Adapter | null, exact: readonly boolean[]) => {
@@ -222,11 +225,13 @@ export async function shownAnswers(
   signal: AbortSignal,
 ) {
   const recipe = recipeFor(model.parameters, model.config.maxPositionEmbeddings, adapter.layout.kind);
-  const probes = probesOf(await chosenFacts(repository, recipe), count).map(({ fact, trained, heldBack }, i) => ({
-    question: i < count / 2 ? trained : heldBack,
-    wording: i < count / 2 ? ('trained wording' as const) : ('new wording' as const),
-    answer: fact.answer,
-  }));
+  const probes = probesOf(await chosenFacts(repository, recipe, signal), count).map(
+    ({ fact, trained, heldBack }, i) => ({
+      question: i < count / 2 ? trained : heldBack,
+      wording: i < count / 2 ? ('trained wording' as const) : ('new wording' as const),
+      answer: fact.answer,
+    }),
+  );
   const questions = probes.map(({ question }) => question);
   const base = await greedyAnswers(device, model, null, questions, longestAnswerTokens, signal);
   const adapted = await greedyAnswers(device, model, adapter, questions, longestAnswerTokens, signal);

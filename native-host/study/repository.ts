@@ -1,6 +1,7 @@
 /** A repository as the model sees it: documents, their tokens, and the facts that questions are about. */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { type Corpus, type Document, readCorpus, type SkippedFile } from '../corpus/documents.ts';
 import { byImportance } from '../corpus/importance.ts';
 import type { Fact } from '../corpus/questions/fact.ts';
@@ -28,24 +29,38 @@ export function scanCacheFile(adapterPath: string): string {
   return join(adapterPath, 'scan.json');
 }
 
-/** Reads and tokenizes a folder. `cacheFile` remembers what unchanged files held; null reads every file. */
+/** Longest time that tokenizing keeps the event loop from other work, in milliseconds. */
+const sliceMilliseconds = 12;
+
+/**
+ * Reads and tokenizes a folder. `cacheFile` remembers what unchanged files held; null reads every file. Documents that
+ * are in `before` too are not tokenized again.
+ */
 export async function readRepository(
   folder: string,
   tokenizer: Tokenizer,
   cacheFile: string | null,
   signal?: AbortSignal,
+  before: Repository | null = null,
 ): Promise<Repository> {
   const corpus: Corpus = await readCorpus(folder, {
     ...(cacheFile === null ? {} : { cacheFile }),
     ...(signal ? { signal } : {}),
   });
   const tokens = new Map<string, number[]>();
+  const hashBefore = new Map(before?.documents.map(({ path, hash }) => [path, hash]));
   let tokenCount = 0;
+  let sliceEnd = performance.now() + sliceMilliseconds;
   for (const document of corpus.documents) {
-    signal?.throwIfAborted();
-    const ids = tokenizer.encode(document.text);
-    tokens.set(document.path, ids);
+    const { path } = document;
+    const known = hashBefore.get(path) === document.hash ? before!.tokens.get(path) : undefined;
+    const ids = known ?? tokenizer.encode(document.text);
+    tokens.set(path, ids);
     tokenCount += ids.length;
+    if (performance.now() < sliceEnd) continue;
+    await setImmediate();
+    signal?.throwIfAborted();
+    sliceEnd = performance.now() + sliceMilliseconds;
   }
   const { documents, skipped } = corpus;
   return {
@@ -68,9 +83,13 @@ export function treeOf(documents: readonly Document[]): string {
  * The facts to ask about: at most so many for each thousand tokens, spread evenly over the documents, the most important
  * documents first.
  */
-export async function chosenFacts({ documents, tokenCount }: Repository, recipe: Recipe): Promise<Fact[]> {
+export async function chosenFacts(
+  { documents, tokenCount }: Repository,
+  recipe: Recipe,
+  signal?: AbortSignal,
+): Promise<Fact[]> {
   const byPath = new Map<string, Fact[]>(documents.map(({ path }) => [path, []]));
-  for (const fact of await factsOf(documents)) byPath.get(fact.path)?.push(fact);
+  for (const fact of await factsOf(documents, signal)) byPath.get(fact.path)?.push(fact);
   const most = Math.max(40, Math.round((tokenCount / 1000) * recipe.questionsPerThousandTokens));
   const chosen: Fact[] = [];
   for (let round = 0; chosen.length < most; round++) {

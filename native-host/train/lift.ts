@@ -2,10 +2,11 @@
  * LIFT itself: the corpus is fine-tuned into an adapter, segments first and then segments and questions together, with
  * one optimizer. Sources: Mao et al., "LIFT: Improving Long Context Understanding Through Long Input Fine-Tuning".
  */
+import { setImmediate } from 'node:timers/promises';
 import { shuffled, uniformNumbers } from '../model/random.ts';
 import type { Lesson } from './material.ts';
 import { countTokens, type TokenCount } from './measure.ts';
-import { type PackedBatch, pack } from './packing.ts';
+import { type PackedBatch, packed } from './packing.ts';
 import type { BatchShape } from './program.ts';
 import type { Trainer } from './trainer.ts';
 
@@ -50,7 +51,7 @@ export interface LiftPosition {
   batch: number;
   /** Whether this epoch is of the second stage. */
   withQuestions: boolean;
-  /** Of training, all sessions together. */
+  /** Of training and measuring, all sessions together. */
   seconds: number;
   trainedTokens: number;
   /** The last measurement. */
@@ -110,19 +111,21 @@ export async function lift(
   let loss = Number.NaN;
   for (; position.epoch < budget.epochs; position.epoch += 1, position.batch = 0) {
     if (position.batch === 0) {
-      const firstStage = shareDone(position, 1, budget) < settings.segmentShare && curriculum.hasSegments;
+      const firstStage = shareDone(position, 0, budget) < settings.segmentShare && curriculum.hasSegments;
       position.withQuestions = !firstStage && curriculum.hasQuestions;
     }
-    const batches = epochBatches(curriculum, settings, position);
-    while (position.batch < batches.length) {
+    const epoch = await epochFrom(curriculum, settings, position);
+    if (epoch.isEmpty) return { end: 'saturated', position };
+    while (epoch.share < 1) {
       await control.whileRunning();
       if (control.signal.aborted) return { end: 'cancelled', position };
-      const done = shareDone(position, batches.length, budget);
+      const done = shareDone(position, epoch.share, budget);
       if (done >= 1) return { end: 'budget', position };
-      const group = batches.slice(position.batch, position.batch + settings.batchesPerStep);
+      const group = epoch.next(settings.batchesPerStep);
       const started = performance.now();
       const stepLoss = await takeStep(trainer, group, learningRate(settings, done, trainer.step), control);
-      const seconds = (performance.now() - started) / 1000;
+      if (stepLoss === null) return { end: 'cancelled', position };
+      const seconds = secondsSince(started);
       loss = Number.isNaN(loss) ? stepLoss : 0.95 * loss + 0.05 * stepLoss;
       position.batch += group.length;
       position.seconds += seconds;
@@ -140,7 +143,12 @@ export async function lift(
       await control.onStep({ ...position });
     }
     const before = position.recall;
+    const started = performance.now();
     position.recall = await control.measureRecall();
+    position.seconds += secondsSince(started);
+    // What was measured in part says nothing: going on measures again.
+    if (control.signal.aborted) return { end: 'cancelled', position };
+    await control.onStep({ ...position, epoch: position.epoch + 1, batch: 0 });
     const settled = position.withQuestions || !curriculum.hasQuestions;
     const gainedLittle = position.epoch > 0 && position.recall - before < budget.smallestGain;
     if (settled && (gainedLittle || position.recall >= budget.enough)) return { end: 'saturated', position };
@@ -148,24 +156,65 @@ export async function lift(
   return { end: 'budget', position };
 }
 
-/** The batches of an epoch: the same for the same curriculum, settings and number. */
-function epochBatches(
+interface Epoch {
+  /** Whether there is nothing to visit in it. */
+  isEmpty: boolean;
+  /** Of its visits that are in batches that were taken, 0 to 1. */
+  readonly share: number;
+  /** The next batches, at most so many. */
+  next(count: number): PackedBatch[];
+}
+
+// Of batches that are made only to be passed over.
+const batchesBetweenPauses = 50;
+
+/**
+ * An epoch from a position on. Its batches are made when they are asked for, and are the same for the same curriculum,
+ * settings and number, so that an interrupted one is gone on with.
+ */
+async function epochFrom(
   curriculum: Curriculum,
   settings: LiftSettings,
-  { epoch, withQuestions }: LiftPosition,
-): PackedBatch[] {
+  { epoch, batch, withQuestions }: LiftPosition,
+): Promise<Epoch> {
   const uniform = uniformNumbers(settings.seed * 100_003 + epoch);
   const { visits, inOrder } = curriculum.epoch(epoch, withQuestions, uniform);
   const ordered = inOrder ? visits : shuffled(visits, uniform);
-  return pack(
-    ordered.map((lesson) => ({ ...lesson.item(uniform()), source: lesson })),
+  const batches = packed(
+    map(ordered, (lesson) => ({ ...lesson.item(uniform()), source: lesson })),
     settings.shape,
   );
+  let taken = 0;
+  const next = (count: number): PackedBatch[] => {
+    const group: PackedBatch[] = [];
+    while (group.length < count) {
+      const { value } = batches.next();
+      if (!value) break;
+      taken += value.placed.length;
+      group.push(value);
+    }
+    return group;
+  };
+  for (let passed = 0; passed < batch && taken < ordered.length; passed += 1) {
+    next(1);
+    if (passed % batchesBetweenPauses === 0) await setImmediate();
+  }
+  return {
+    isEmpty: ordered.length === 0,
+    get share() {
+      return taken / ordered.length;
+    },
+    next,
+  };
+}
+
+function* map<T, U>(items: Iterable<T>, change: (item: T) => U): Generator<U> {
+  for (const item of items) yield change(item);
 }
 
 /** Share of the budget that is spent, by epochs or by time, whichever is more. */
-function shareDone({ epoch, batch, seconds }: LiftPosition, batches: number, { epochs, minutes }: LiftBudget): number {
-  return Math.max((epoch + batch / batches) / epochs, seconds / 60 / minutes);
+function shareDone({ epoch, seconds }: LiftPosition, ofEpoch: number, { epochs, minutes }: LiftBudget): number {
+  return Math.max((epoch + ofEpoch) / epochs, seconds / 60 / minutes);
 }
 
 /** Warm-up over twenty steps, then a linear fall to `lastRate`. */
@@ -173,24 +222,32 @@ function learningRate({ learningRate: peak, lastRate }: LiftSettings, done: numb
   return peak * Math.min(1, (step + 1) / 20) * (1 - (1 - lastRate) * done);
 }
 
-/** Returns the step's mean loss. */
+/** Returns the step's mean loss; null where it was cancelled, and then no step was taken. */
 async function takeStep(
   trainer: Trainer,
   group: readonly PackedBatch[],
   rate: number,
   control: LiftControl,
-): Promise<number> {
+): Promise<number | null> {
   const totalWeight = sum(group, (batch) => batch.totalWeight);
   let loss = 0;
+  const trained: { lesson: Lesson; count: TokenCount }[] = [];
   for (const batch of group) {
+    if (control.signal.aborted) return null;
     const result = await trainer.accumulate(batch, totalWeight);
     loss += result.loss * (batch.totalWeight / totalWeight);
     for (const { item, start } of batch.placed) {
-      control.onTrained(item.source as Lesson, countTokens(result, batch, start, item.tokens.length));
+      const count = countTokens(result, batch, start, item.tokens.length);
+      trained.push({ lesson: item.source as Lesson, count });
     }
   }
   await trainer.takeStep(rate);
+  for (const { lesson, count } of trained) control.onTrained(lesson, count);
   return loss;
+}
+
+function secondsSince(started: number): number {
+  return (performance.now() - started) / 1000;
 }
 
 function sum<T>(items: readonly T[], value: (item: T) => number): number {

@@ -1,7 +1,7 @@
 /** Measuring by teacher forcing: what share of tokens is predicted right, and which answers come out whole. */
 import { type ModelText, questionItem, segmentItem } from './items.ts';
 import type { PackedBatch } from './packing.ts';
-import { pack, type TrainingItem } from './packing.ts';
+import { packed, type TrainingItem } from './packing.ts';
 import type { BatchShape } from './program.ts';
 import type { BatchLoss } from './trainer.ts';
 
@@ -41,12 +41,12 @@ export function recallItems(
 /** Correct and counted tokens by the items' source. */
 export async function measureItems(
   model: Measurable,
-  items: readonly TrainingItem[],
+  items: Iterable<TrainingItem>,
   shape: BatchShape,
   signal?: AbortSignal,
 ): Promise<Map<unknown, TokenCount>> {
   const counts = new Map<unknown, TokenCount>();
-  for (const batch of pack(items, shape)) {
+  for (const batch of packed(items, shape)) {
     if (signal?.aborted) break;
     const loss = await model.measure(batch);
     for (const { item, start } of batch.placed) {

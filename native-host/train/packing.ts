@@ -32,12 +32,17 @@ export interface PackedBatch {
 
 const paddingSequence = -1;
 
+/** All batches of `packed`. */
+export function pack(items: Iterable<TrainingItem>, shape: BatchShape): PackedBatch[] {
+  return [...packed(items, shape)];
+}
+
 /**
  * Packs items in order, each into the first row of the current batch that has room, and starts a new batch when none
- * has. Errors: RangeError where an item is longer than a row.
+ * has. Items are asked for when a batch is, so that a large corpus need not be in memory as items.
+ * Errors: RangeError where an item is longer than a row.
  */
-export function pack(items: Iterable<TrainingItem>, shape: BatchShape): PackedBatch[] {
-  const batches: PackedBatch[] = [];
+export function* packed(items: Iterable<TrainingItem>, shape: BatchShape): Generator<PackedBatch, void> {
   let batch = emptyBatch(shape);
   let used = new Array<number>(shape.rows).fill(0);
   for (const item of items) {
@@ -45,7 +50,7 @@ export function pack(items: Iterable<TrainingItem>, shape: BatchShape): PackedBa
     if (size > shape.length) throw new RangeError(`an item of ${size} tokens does not fit a row of ${shape.length}`);
     let row = used.findIndex((taken) => taken + size <= shape.length);
     if (row < 0) {
-      batches.push(batch);
+      yield batch;
       batch = emptyBatch(shape);
       used = new Array<number>(shape.rows).fill(0);
       row = 0;
@@ -53,8 +58,7 @@ export function pack(items: Iterable<TrainingItem>, shape: BatchShape): PackedBa
     place(batch, item, row * shape.length + used[row]!);
     used[row]! += size;
   }
-  if (batch.placed.length > 0) batches.push(batch);
-  return batches;
+  if (batch.placed.length > 0) yield batch;
 }
 
 function emptyBatch(shape: BatchShape): PackedBatch {

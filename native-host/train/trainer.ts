@@ -103,6 +103,7 @@ export class Trainer {
     });
     const gradientNorm = host.gradientNorm!.data[0]!;
     if (!Number.isFinite(gradientNorm)) {
+      await this.device.release(Object.values(device));
       throw new Error(
         `the gradient is not finite at step ${this.steps + 1}: lower the learning rate, or check the model's weights`,
       );
@@ -141,7 +142,8 @@ export class Trainer {
       (tensor) => tensor !== null,
     );
     await this.device.release(tensors);
-    for (const program of this.programs.values()) await (await program).release();
+    // One that could not be compiled has nothing to release; whoever asked for it has the error.
+    for (const program of this.programs.values()) await (await program.catch(() => null))?.release();
     await this.update?.release();
   }
 

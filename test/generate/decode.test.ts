@@ -68,7 +68,11 @@ describe.each(deviceNames)('decoding on %s', (deviceName) => {
   const device = openTestDevice(deviceName);
   afterAll(() => device.close());
 
-  test.each(referenceNames)("%s continues as PyTorch's does, base and LoRA", async (name) => {
+  // Software Vulkan is slow; that every op runs there is tested with the ops.
+  const names = deviceName === 'cpu' ? referenceNames : ['llama-tied', 'qwen3'];
+  const kinds: AdapterKind[] = deviceName === 'cpu' ? ['lora', 'full', 'gatedMemory'] : ['full', 'gatedMemory'];
+
+  test.each(names)("%s continues as PyTorch's does, base and LoRA", async (name) => {
     const model = await openReference(name);
     for (const [adapter, wanted] of [
       [null, 'greedy_continuation'],
@@ -82,7 +86,7 @@ describe.each(deviceNames)('decoding on %s', (deviceName) => {
     }
   });
 
-  test.each(['lora', 'full', 'gatedMemory'] as const)('a %s adapter decodes as it is trained', async (kind) => {
+  test.each(kinds)('a %s adapter decodes as it is trained', async (kind) => {
     const model = await openReference('qwen3');
     const adapter = randomAdapter(model, kind);
     const decoder = await Decoder.open(device, model, adapter);

@@ -25,8 +25,8 @@ const MAX_IMPORT_SOURCES = 6;
  * The facts of a corpus, sorted by path, line, kind and subject; the same documents give the same facts. A question with more than one answer, an
  * answer that the question gives away, and answers of more than 24 words are left out.
  */
-export async function factsOf(documents: readonly Document[]): Promise<Fact[]> {
-  const repository = await readRepository(documents);
+export async function factsOf(documents: readonly Document[], signal?: AbortSignal): Promise<Fact[]> {
+  const repository = await readRepository(documents, signal);
   const all = [
     ...identifierFacts(repository),
     ...structureFacts(repository),

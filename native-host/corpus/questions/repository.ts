@@ -39,10 +39,10 @@ export interface Repository {
 }
 
 /** Reads the symbols of all documents. Copies of other files are left out: their names only repeat those of the sources. */
-export async function readRepository(documents: readonly Document[]): Promise<Repository> {
+export async function readRepository(documents: readonly Document[], signal?: AbortSignal): Promise<Repository> {
   const sorted = [...documents].sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
   const resolve = importResolver(sorted.map((document) => document.path));
-  const endOfStep = timeSlices();
+  const endOfStep = timeSlices(signal);
   const all: SourceFile[] = [];
   for (const document of sorted) {
     await endOfStep();

@@ -2,9 +2,7 @@ import type { AttentionShape } from '../../graph/ops/attention.ts';
 import type { Node } from '../../graph/value.ts';
 import type { OnnxBuilder } from './builder.ts';
 import type { Lowering } from './lower.ts';
-
-// Large enough to give a masked score no weight, small enough that no sum with it overflows.
-const masked = -1e9;
+import { maskedScore } from './lower-causal-attention.ts';
 
 export const attentionLowerings: Record<string, Lowering> = {
   rope: ({ builder, inputs: [x, positions, cosines, sines], node }) => {
@@ -21,45 +19,6 @@ export const attentionLowerings: Record<string, Lowering> = {
       'com.microsoft',
     );
     return [builder.one('Squeeze', [turned, builder.int64([0])])];
-  },
-
-  causalAttention: ({ builder, inputs: [q, k, v, sequenceIds], node, saved, gradientOf }) => {
-    const shape = node.attributes as unknown as AttentionShape;
-    const [batch, length] = node.inputs[3]!.shape as [number, number];
-    const queries = groupQueries(builder, q!, batch, length, shape);
-    const keys = toHeads(builder, k!, batch, length, shape.keyValueHeads, shape.headDim);
-    const values = toHeads(builder, v!, batch, length, shape.keyValueHeads, shape.headDim);
-    const scores = builder.product(queries, keys, false, true, 1 / Math.sqrt(shape.headDim));
-    const perHead = builder.reshape(scores, [batch, shape.heads, length, length]);
-    const allowed = builder.one('Add', [perHead, packedMask(builder, sequenceIds!, length)]);
-    const weights = builder.reshape(builder.one('Softmax', [allowed], { axis: -1 }), [
-      batch,
-      shape.keyValueHeads,
-      -1,
-      length,
-    ]);
-    if (gradientOf.has(node)) saved.set(node, { queries, keys, values, weights });
-    return [ungroupQueries(builder, builder.product(weights, values), batch, length, shape)];
-  },
-
-  // With P = softmax(s·QKᵀ + mask): dV = Pᵀ·dO, dS = P·(dO·Vᵀ − rowsum(dO·O)), dQ = s·dS·K, dK = s·dSᵀ·Q.
-  causalAttentionGrad: ({ builder, inputs: [, , , , output, cotangent], node, saved }) => {
-    const { forward, ...rest } = node.attributes;
-    const shape = rest as unknown as AttentionShape;
-    const [batch, length] = (forward as Node).inputs[3]!.shape as [number, number];
-    const { queries, keys, values, weights } = saved.get(forward)!;
-    const ofOutput = groupQueries(builder, cotangent!, batch, length, shape);
-    const grouped = groupQueries(builder, output!, batch, length, shape);
-    const rowSums = builder.reduceLast('ReduceSum', builder.one('Mul', [ofOutput, grouped]));
-    const ofWeights = builder.product(ofOutput, values!, false, true);
-    const ofScores = builder.one('Mul', [builder.one('Sub', [ofWeights, rowSums]), weights!]);
-    const factor = 1 / Math.sqrt(shape.headDim);
-    const merge = (x: string) => fromHeads(builder, x, shape.keyValueHeads * shape.headDim);
-    return [
-      ungroupQueries(builder, builder.product(ofScores, keys!, false, false, factor), batch, length, shape),
-      merge(builder.product(ofScores, queries!, true, false, factor)),
-      merge(builder.product(weights!, ofOutput, true, false)),
-    ];
   },
 
   cachedAttention: ({ builder, inputs: [q, k, v, pastK, pastV], node, saved }) => {
@@ -112,41 +71,6 @@ export const attentionLowerings: Record<string, Lowering> = {
   },
 };
 
-/** [B·T, h·D] → [B, h, T, D] */
-function toHeads(builder: OnnxBuilder, x: string, batch: number, length: number, heads: number, size: number): string {
-  return builder.transpose(builder.reshape(x, [batch, length, heads, size]), [0, 2, 1, 3]);
-}
-
-/** [B, h, T, D] → [B·T, h·D] */
-function fromHeads(builder: OnnxBuilder, x: string, width: number): string {
-  return builder.reshape(builder.transpose(x, [0, 2, 1, 3]), [-1, width]);
-}
-
-/** [B·T, H·D] → [B, G, H/G·T, D]: the query heads of one key/value head below one another. */
-function groupQueries(builder: OnnxBuilder, x: string, batch: number, length: number, shape: AttentionShape): string {
-  const perHead = toHeads(builder, x, batch, length, shape.heads, shape.headDim);
-  if (shape.heads === shape.keyValueHeads) return perHead;
-  return builder.reshape(perHead, [batch, shape.keyValueHeads, -1, shape.headDim]);
-}
-
-function ungroupQueries(builder: OnnxBuilder, x: string, batch: number, length: number, shape: AttentionShape): string {
-  const perHead = builder.reshape(x, [batch, shape.heads, length, shape.headDim]);
-  return fromHeads(builder, perHead, shape.heads * shape.headDim);
-}
-
-/** Additive mask [B, 1, T, T]: 0 where the key is of the same sequence and not later, else a large negative number. */
-function packedMask(builder: OnnxBuilder, sequenceIds: string, length: number): string {
-  const causal = builder.once(`triangle ${length}`, () => {
-    const triangle = new Uint8Array(length * length);
-    for (let row = 0; row < length; row++) triangle.fill(1, row * length, row * length + row + 1);
-    return builder.constant('bool', [length, length], triangle);
-  });
-  const rows = builder.one('Unsqueeze', [sequenceIds, builder.int64([1, 3])]);
-  const columns = builder.one('Unsqueeze', [sequenceIds, builder.int64([1, 2])]);
-  const allowed = builder.one('And', [builder.one('Equal', [rows, columns]), causal]);
-  return builder.one('Where', [allowed, builder.float(0), builder.float(masked)]);
-}
-
 /** Additive mask [n, t + n] for n new positions after t cached ones, and n as a tensor [1]. */
 function cacheMask(builder: OnnxBuilder, newRows: string, past: string): { rows: string; mask: string } {
   const rows = builder.one('Shape', [newRows], { start: 0, end: 1 });
@@ -161,7 +85,7 @@ function cacheMask(builder: OnnxBuilder, newRows: string, past: string): { rows:
     builder.int64([1]),
   ]);
   const allowed = builder.one('LessOrEqual', [keyIndex, queryIndex]);
-  return { rows, mask: builder.one('Where', [allowed, builder.float(0), builder.float(masked)]) };
+  return { rows, mask: builder.one('Where', [allowed, builder.float(0), builder.float(maskedScore)]) };
 }
 
 function gateShapes(builder: OnnxBuilder, node: Node) {

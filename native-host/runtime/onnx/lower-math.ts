@@ -1,5 +1,6 @@
-import { elementCount, type Node, type Value } from '../../graph/value.ts';
+import { elementCount } from '../../graph/value.ts';
 import type { Lowering } from './lower.ts';
+import { plainSilu } from './lower-product.ts';
 
 const elementwise =
   (opType: string): Lowering =>
@@ -8,20 +9,9 @@ const elementwise =
 const rowSize = (shape: readonly (number | string)[]) => shape[shape.length - 1] as number;
 
 export const mathLowerings: Record<string, Lowering> = {
-  add: elementwise('Add'),
   multiply: elementwise('Mul'),
   scaleBy: elementwise('Mul'),
   sigmoid: elementwise('Sigmoid'),
-
-  affine: ({ builder, inputs: [x], node, nameOf }) => {
-    const { factor, offset } = node.attributes;
-    const source = node.inputs[0]!.node;
-    if (source.op.name === 'matmul' && offset === 0 && takesFactor(source)) {
-      return [matrixProduct(builder, source, nameOf, factor)];
-    }
-    const scaled = factor === 1 ? x! : builder.one('Mul', [x!, builder.float(factor)]);
-    return [offset === 0 ? scaled : builder.one('Add', [scaled, builder.float(offset)])];
-  },
 
   // One Slice each: webgpu's Split has no more outputs than a shader has storage buffers.
   unflatten: ({ builder, inputs: [flat], node }) => {
@@ -39,23 +29,18 @@ export const mathLowerings: Record<string, Lowering> = {
     return [flat.length === 1 ? flat[0]! : builder.one('Concat', flat, { axis: 0 })];
   },
 
-  // The gate's sigmoid and silu are shared with the gradient by the builder.
   swiglu: ({ builder, inputs: [gate, up] }) => {
-    const silu = builder.one('Mul', [gate!, builder.one('Sigmoid', [gate!])]);
+    const silu = builder.one('QuickGelu', [gate!], { alpha: { float: 1 } }, 'com.microsoft');
     return [builder.one('Mul', [silu, up!])];
   },
 
   // d silu(g) / dg = σ(g) · (1 + g − silu(g))
   swigluGateGrad: ({ builder, inputs: [gate, up, cotangent] }) => {
-    const sigmoid = builder.one('Sigmoid', [gate!]);
-    const silu = builder.one('Mul', [gate!, sigmoid]);
+    const { sigmoid, silu } = plainSilu(builder, gate!);
     const bracket = builder.one('Add', [builder.one('Sub', [gate!, silu]), builder.float(1)]);
     const slope = builder.one('Mul', [sigmoid, bracket]);
     return [builder.one('Mul', [builder.one('Mul', [cotangent!, up!]), slope])];
   },
-
-  matmul: ({ builder, node, nameOf }) => [matrixProduct(builder, node, nameOf, 1)],
-
   addBias: elementwise('Add'),
   columnSum: ({ builder, inputs: [x] }) => [builder.one('ReduceSum', [x!, builder.int64([0])], { keepdims: 0 })],
 
@@ -93,26 +78,29 @@ export const mathLowerings: Record<string, Lowering> = {
     const group = rowSize(node.inputs[1]!.shape);
     const width = rowSize(node.inputs[0]!.shape);
     const attributes = { axis: -1, epsilon: { float: node.attributes.epsilon } };
-    const rows = group === width ? x! : builder.reshape(x!, [-1, group]);
+    const rows = groupRows(builder, x!, width, group);
     const y = builder.one('SimplifiedLayerNormalization', [rows, weight!], attributes);
     return [group === width ? y : builder.reshape(y, [-1, width])];
   },
 
   // dx = a·r − x·r³·mean(a·x), where a = dy·weight and r = 1/√(mean(x²) + ε)
   rmsNormInputGrad: ({ builder, inputs: [x, weight, cotangent], node }) => {
-    const { rows, inverse } = inverseRms(builder, x!, rowSize(node.inputs[1]!.shape), node.attributes.epsilon);
-    const a = builder.one('Mul', [builder.reshape(cotangent!, [-1, rowSize(node.inputs[1]!.shape)]), weight!]);
+    const group = rowSize(node.inputs[1]!.shape);
+    const width = rowSize(node.inputs[0]!.shape);
+    const { rows, inverse } = inverseRms(builder, x!, width, group, node.attributes.epsilon);
+    const a = builder.one('Mul', [groupRows(builder, cotangent!, width, group), weight!]);
     const mean = builder.reduceLast('ReduceMean', builder.one('Mul', [a, rows]));
     const square = builder.one('Mul', [inverse, inverse]);
     const factor = builder.one('Mul', [builder.one('Mul', [square, inverse]), mean]);
     const dx = builder.one('Sub', [builder.one('Mul', [a, inverse]), builder.one('Mul', [rows, factor])]);
-    return [builder.reshape(dx, [-1, rowSize(node.inputs[0]!.shape)])];
+    return [group === width ? dx : builder.reshape(dx, [-1, width])];
   },
   rmsNormWeightGrad: ({ builder, inputs: [x, cotangent], node }) => {
     const group = rowSize(node.inputs[2]!.shape);
-    const { rows, inverse } = inverseRms(builder, x!, group, node.attributes.epsilon);
+    const width = rowSize(node.inputs[0]!.shape);
+    const { rows, inverse } = inverseRms(builder, x!, width, group, node.attributes.epsilon);
     const normed = builder.one('Mul', [rows, inverse]);
-    const product = builder.one('Mul', [builder.reshape(cotangent!, [-1, group]), normed]);
+    const product = builder.one('Mul', [groupRows(builder, cotangent!, width, group), normed]);
     return [builder.one('ReduceSum', [product, builder.int64([0])], { keepdims: 0 })];
   },
 
@@ -143,30 +131,22 @@ export const mathLowerings: Record<string, Lowering> = {
 
 type Builder = Parameters<Lowering>[0]['builder'];
 
-/** A product takes a factor along for nothing, except that the CPU's fast path for a single row wants none. */
-function takesFactor({ outputs }: Node): boolean {
-  return typeof outputs[0]!.shape[0] === 'number' && outputs[0]!.shape[0] > 1;
-}
-
-/** factor · the matmul node's product. Factors on its operands are taken in, so that no pass over these is needed. */
-function matrixProduct(builder: Builder, node: Node, nameOf: (value: Value) => string, factor: number): string {
-  let total = factor;
-  const operands = node.inputs.map((value) => {
-    const { op, inputs, attributes } = value.node;
-    if (op.name !== 'affine' || attributes.offset !== 0 || !takesFactor(node)) return nameOf(value);
-    total *= attributes.factor;
-    return nameOf(inputs[0]!);
-  });
-  const { transposeLeft, transposeRight } = node.attributes;
-  return builder.product(operands[0]!, operands[1]!, transposeLeft, transposeRight, total);
-}
-
-/** x as rows of one group each, and 1/√(mean(x²) + ε) of each row. The webgpu norm does not give it. */
-function inverseRms(builder: Builder, x: string, group: number, epsilon: number): { rows: string; inverse: string } {
-  const rows = builder.reshape(x, [-1, group]);
+/** x [N, width] as rows of one group each, and 1/√(mean(x²) + ε) of each row. The webgpu norm does not give it. */
+function inverseRms(
+  builder: Builder,
+  x: string,
+  width: number,
+  group: number,
+  epsilon: number,
+): { rows: string; inverse: string } {
+  const rows = groupRows(builder, x, width, group);
   const mean = builder.reduceLast('ReduceMean', builder.one('Mul', [rows, rows]));
   const root = builder.one('Sqrt', [builder.one('Add', [mean, builder.float(epsilon)])]);
   return { rows, inverse: builder.one('Reciprocal', [root]) };
+}
+
+function groupRows(builder: Builder, x: string, width: number, group: number): string {
+  return group === width ? x : builder.reshape(x, [-1, group]);
 }
 
 /** [N, H·d] → [H, N, d] */

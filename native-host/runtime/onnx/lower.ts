@@ -5,8 +5,10 @@ import type { StoredTensor } from '../../model/safetensors.ts';
 import type { Program } from '../device.ts';
 import { OnnxBuilder } from './builder.ts';
 import { attentionLowerings } from './lower-attention.ts';
+import { causalAttentionLowerings } from './lower-causal-attention.ts';
 import { lossLowerings } from './lower-loss.ts';
 import { mathLowerings } from './lower-math.ts';
+import { productLowerings } from './lower-product.ts';
 import type { OnnxModel, OnnxValueInfo } from './proto.ts';
 
 export interface LoweringContext {
@@ -16,6 +18,8 @@ export interface LoweringContext {
   node: Node;
   /** The ONNX name of a value that was lowered before. */
   nameOf: (value: Value) => string;
+  /** How many inputs of nodes and outputs of the program a value is. */
+  usesOf: (value: Value) => number;
   /** What a node's lowering kept for the lowering of its gradient, by the forward node. */
   saved: Map<Node, Record<string, string>>;
   /** Gradient nodes by the forward node that they belong to. */
@@ -25,7 +29,13 @@ export interface LoweringContext {
 /** Emits the node and returns the ONNX names of its outputs. */
 export type Lowering = (context: LoweringContext) => string[];
 
-const lowerings: Record<string, Lowering> = { ...mathLowerings, ...attentionLowerings, ...lossLowerings };
+const lowerings: Record<string, Lowering> = {
+  ...mathLowerings,
+  ...productLowerings,
+  ...attentionLowerings,
+  ...causalAttentionLowerings,
+  ...lossLowerings,
+};
 
 export interface LoweredProgram {
   model: OnnxModel;
@@ -51,6 +61,11 @@ export function lowerProgram(
   const order = nodesInOrder(Object.values(program.outputs));
   const gradientOf = new Map<Node, Node>();
   for (const node of order) if (node.attributes.forward) gradientOf.set(node.attributes.forward, node);
+  const uses = new Map<Value, number>();
+  for (const value of [...order.flatMap((node) => node.inputs), ...Object.values(program.outputs)]) {
+    uses.set(value, (uses.get(value) ?? 0) + 1);
+  }
+  const usesOf = (value: Value) => uses.get(value) ?? 0;
 
   for (const node of order) {
     const { name, shape, dtype, data } = node.attributes;
@@ -66,7 +81,15 @@ export function lowerProgram(
     } else {
       const lowering = lowerings[node.op.name];
       if (lowering === undefined) throw new Error(`the onnx backend has no op '${node.op.name}'`);
-      const outputNames = lowering({ builder, inputs: node.inputs.map(nameOf), node, nameOf, saved, gradientOf });
+      const outputNames = lowering({
+        builder,
+        inputs: node.inputs.map(nameOf),
+        node,
+        nameOf,
+        usesOf,
+        saved,
+        gradientOf,
+      });
       node.outputs.forEach((value, i) => {
         names.set(value, outputNames[i]!);
       });

@@ -1,0 +1,41 @@
+/** Absorptions that were interrupted, as checkpoints keep them. */
+import type { AdapterKind, AdapterLayout } from '../model/adapter-layout.ts';
+import type { AdapterFolder } from '../store/adapter-folder.ts';
+import { StoreError } from '../store/store-error.ts';
+import type { LiftPosition } from '../train/lift.ts';
+import type { TrainerState } from '../train/trainer.ts';
+
+/** Everything from the start, or a refresh of the version that was current. */
+export type Work = 'full' | 'refresh';
+
+export interface Interrupted {
+  work: Work;
+  /** Hash of what the repository held. */
+  tree: string;
+  position: LiftPosition;
+  state: TrainerState;
+  /** The version that was current. */
+  version: number | null;
+}
+
+export async function saveInterrupted(
+  adapter: AdapterFolder,
+  layout: AdapterLayout,
+  { work, tree, position, state }: Omit<Interrupted, 'version'>,
+): Promise<void> {
+  const { vector, first, second, step } = state;
+  await adapter.saveCheckpoint({ layout, vector, m: first, v: second, step, state: { work, tree, position } });
+}
+
+/** Null if there is none of this kind of adapter. Damaged checkpoints count as none. */
+export async function loadInterrupted(adapter: AdapterFolder, kind: AdapterKind): Promise<Interrupted | null> {
+  const checkpoint = await adapter.loadCheckpoint().catch((error: unknown) => {
+    if (error instanceof StoreError) return null;
+    throw error;
+  });
+  if (checkpoint === null || checkpoint.layout.kind !== kind) return null;
+  const { work, tree, position } = checkpoint.state as Partial<Interrupted>;
+  if (work === undefined || tree === undefined || position === undefined) return null;
+  const { vector, m: first, v: second, step, version } = checkpoint;
+  return { work, tree, position, state: { vector, first, second, step }, version };
+}

@@ -1,0 +1,118 @@
+/** A small random model, a little text to learn, and trainers of it. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { documentFrom } from '../../native-host/corpus/documents.ts';
+import { makeFact } from '../../native-host/corpus/questions/fact.ts';
+import { segmentsOf } from '../../native-host/corpus/segments.ts';
+import { adapterLayout, initialAdapter } from '../../native-host/model/adapter-init.ts';
+import type { AdapterKind } from '../../native-host/model/adapter-layout.ts';
+import { type BaseModel, openBaseModel } from '../../native-host/model/open-model.ts';
+import type { Device } from '../../native-host/runtime/device.ts';
+import type { Curriculum, LiftControl, LiftPosition, LiftSettings } from '../../native-host/train/lift.ts';
+import { type Lesson, questionLesson, segmentLesson } from '../../native-host/train/material.ts';
+import { measureItems, recallItems } from '../../native-host/train/measure.ts';
+import type { BatchShape } from '../../native-host/train/program.ts';
+import { Trainer, type TrainerState } from '../../native-host/train/trainer.ts';
+import { makeTinyModel } from '../fixtures/tiny-model.ts';
+
+export const shape: BatchShape = { rows: 2, length: 64 };
+export const settings: LiftSettings = {
+  shape,
+  batchesPerStep: 1,
+  learningRate: 1e-2,
+  lastRate: 0.1,
+  segmentShare: 0.3,
+  seed: 1,
+};
+
+const path = 'src/queue.ts';
+const text = [
+  'export const queueLimit = 42;',
+  'export function push(item) { items.unshift(item); }',
+  'export function pop() { return items.pop(); }',
+  'const items = [];',
+].join('\n');
+
+export interface TinyModel {
+  model: BaseModel;
+  folder: string;
+  remove(): Promise<void>;
+}
+
+export async function openTinyModel(seed = 1): Promise<TinyModel> {
+  const folder = await mkdtemp(join(tmpdir(), 'lift-tiny-'));
+  await makeTinyModel(join(folder, 'model'), { seed });
+  const model = await openBaseModel(join(folder, 'model'), join(folder, 'cache'));
+  return { model, folder, remove: () => rm(folder, { recursive: true, force: true }) };
+}
+
+export const documentTokens = (model: BaseModel) => model.tokenizer.encode(text);
+
+/** Segments of 32 tokens of the text, and two questions. */
+export function lessonsFor(model: BaseModel): Lesson[] {
+  const document = documentFrom(path, text);
+  const segments = segmentsOf(document, documentTokens(model), 32, 12);
+  const fact = (kind: string, subject: string, answer: string) =>
+    makeFact({ kind, stratum: 'identifiers', path, line: 1, subject, slots: { name: subject, path }, answer });
+  return [
+    ...segments.map((segment) => segmentLesson(model, segment, [], shape.length)),
+    ...[fact('constant-value', 'queueLimit', '42'), fact('defined-in', 'push', 'q.ts')].flatMap(
+      (one) => questionLesson(model, one, 2, shape.length) ?? [],
+    ),
+  ];
+}
+
+export function curriculumOf(lessons: readonly Lesson[]): Curriculum {
+  const segments = lessons.filter(({ kind }) => kind === 'segment');
+  return {
+    hasSegments: segments.length > 0,
+    hasQuestions: lessons.length > segments.length,
+    epoch: (number, withQuestions) => ({ visits: withQuestions ? lessons : segments, inOrder: number === 0 }),
+  };
+}
+
+export function newState(
+  model: BaseModel,
+  kind: AdapterKind,
+  seed = 1,
+): { layout: Trainer['layout']; state: TrainerState } {
+  const layout = adapterLayout(model.config, { kind, rank: 8, alpha: 16 });
+  const vector = initialAdapter(layout, seed);
+  const zeros = () => new Float32Array(layout.length);
+  return { layout, state: { vector, first: zeros(), second: zeros(), step: 0 } };
+}
+
+export function openTrainer(
+  device: Device,
+  model: BaseModel,
+  kind: AdapterKind,
+  state?: TrainerState,
+): Promise<Trainer> {
+  const fresh = newState(model, kind);
+  return Trainer.open(device, model, fresh.layout, state ?? fresh.state);
+}
+
+/** Share of the text's tokens that are predicted right. */
+export async function recallOf(trainer: Trainer, model: BaseModel): Promise<number> {
+  const counts = await measureItems(trainer, recallItems(model, path, documentTokens(model), 40), shape);
+  const { correct, counted } = counts.get(path)!;
+  return correct / counted;
+}
+
+/** A control that notes where training stands and is never in the way. */
+export function control(changes: Partial<LiftControl> = {}): LiftControl & { positions: LiftPosition[] } {
+  const positions: LiftPosition[] = [];
+  return {
+    positions,
+    signal: new AbortController().signal,
+    whileRunning: async () => {},
+    onProgress: () => {},
+    onStep: async (position) => {
+      positions.push(position);
+    },
+    onTrained: () => {},
+    measureRecall: async () => 0,
+    ...changes,
+  };
+}
