@@ -6,6 +6,7 @@ import { openServices } from './open-services.ts';
 import { PauseSwitch } from './pause-switch.ts';
 import type { HostHandlers } from './rpc-server.ts';
 import type { Services } from './services.ts';
+import type { AbsorbReport } from './study/absorb.ts';
 
 interface RunningAbsorption {
   abort: AbortController;
@@ -18,6 +19,7 @@ const secondsBetweenReports = 0.25;
 /** The store, model and device arrive with `initialize`. */
 export function createHandlers(): HostHandlers {
   let services: Services | null = null;
+  let isOpening = false;
   const running = new Map<string, RunningAbsorption>();
 
   const opened = (): Services => {
@@ -32,11 +34,17 @@ export function createHandlers(): HostHandlers {
 
   return {
     async initialize({ storeRoot, modelFolder, device }) {
-      services = await openServices({
-        storeRoot,
-        ...(modelFolder === undefined ? {} : { modelFolder }),
-        ...(device === undefined ? {} : { device }),
-      });
+      if (isOpening) throw new Error('the host is being initialized already: wait for the first `initialize`');
+      isOpening = true;
+      try {
+        services = await openServices({
+          storeRoot,
+          ...(modelFolder === undefined ? {} : { modelFolder }),
+          ...(device === undefined ? {} : { device }),
+        });
+      } finally {
+        isOpening = false;
+      }
       return {
         protocolVersion: PROTOCOL_VERSION,
         hostVersion: hostVersion(),
@@ -51,29 +59,37 @@ export function createHandlers(): HostHandlers {
       const abort = new AbortController();
       const pause = new PauseSwitch();
       const stop = AbortSignal.any([signal, abort.signal]);
+      let last: AbsorbReport | null = null;
       let reported = 0;
       let phase = '';
+      const tell = (current: string, report: AbsorbReport) => {
+        const now = performance.now();
+        if (current === phase && now - reported < secondsBetweenReports * 1000) return;
+        reported = now;
+        phase = current;
+        const { documents, tokens, step = 0, steps, absorbed } = report;
+        notify(HostNotification.absorbProgress, {
+          folder,
+          phase,
+          documents,
+          tokens,
+          step,
+          steps,
+          absorbed,
+          loss: finite(report.loss),
+          tokensPerSecond: finite(report.tokensPerSecond),
+          secondsLeft: finite(report.secondsLeft),
+        });
+      };
       const absorption = opened().absorb(folder, options, {
         signal: stop,
-        whileRunning: () => pause.whileRunning(stop),
+        whileRunning: () => {
+          if (pause.isPaused && last !== null) tell('paused', last);
+          return pause.whileRunning(stop);
+        },
         onProgress: (report) => {
-          const now = performance.now();
-          if (report.phase === phase && now - reported < secondsBetweenReports * 1000) return;
-          reported = now;
-          phase = report.phase;
-          const { documents, tokens, step = 0, steps, absorbed } = report;
-          notify(HostNotification.absorbProgress, {
-            folder,
-            phase,
-            documents,
-            tokens,
-            step,
-            steps,
-            absorbed,
-            loss: finite(report.loss),
-            tokensPerSecond: finite(report.tokensPerSecond),
-            secondsLeft: finite(report.secondsLeft),
-          });
+          last = report;
+          tell(report.phase, report);
         },
       });
       running.set(key, { abort, pause, ended: absorption.catch(() => undefined) });

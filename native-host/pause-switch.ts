@@ -2,6 +2,10 @@
 export class PauseSwitch {
   private resumed: { promise: Promise<void>; resolve: () => void } | null = null;
 
+  get isPaused(): boolean {
+    return this.resumed !== null;
+  }
+
   pause(): void {
     if (this.resumed !== null) return;
     let resolve = () => {};
@@ -17,8 +21,15 @@ export class PauseSwitch {
   }
 
   async whileRunning(signal: AbortSignal): Promise<void> {
-    if (this.resumed === null || signal.aborted) return;
-    const aborted = new Promise<void>((done) => signal.addEventListener('abort', () => done(), { once: true }));
-    await Promise.race([this.resumed.promise, aborted]);
+    // Who resumes may have paused again before this goes on.
+    while (this.resumed !== null && !signal.aborted) {
+      let abort = () => {};
+      const aborted = new Promise<void>((done) => {
+        abort = done;
+      });
+      signal.addEventListener('abort', abort);
+      await Promise.race([this.resumed.promise, aborted]);
+      signal.removeEventListener('abort', abort);
+    }
   }
 }
