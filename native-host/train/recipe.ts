@@ -33,7 +33,9 @@ export function recipeFor(parameters: number, window: number, kind?: AdapterKind
   const adapter: AdapterSettings = { kind: kind ?? (tiny ? 'full' : 'lora'), rank: 32, alpha: 64 };
   const contextTokens = window >= 4096 ? 256 : 0;
   const segmentRow = 256;
-  const shape = { rows: 4, length: segmentRow + contextTokens };
+  // A run on the device cannot be cut short: a larger model takes one row at a time, so that a stop or a question does
+  // not wait for long, and has as many rows in a step.
+  const shape = { rows: tiny ? 4 : 1, length: segmentRow + contextTokens };
   const segmentLength = longestSegment(segmentRow);
   const learningRate = learningRateFor(parameters, adapter.kind);
   return {
@@ -44,9 +46,9 @@ export function recipeFor(parameters: number, window: number, kind?: AdapterKind
     answerWeight: 3,
     questionsPerThousandTokens: 40,
     wordingsPerEpoch: 2,
-    full: { shape, batchesPerStep: tiny ? 1 : 4, learningRate, lastRate: 0.02, segmentShare: 0.2 },
+    full: { shape, batchesPerStep: tiny ? 1 : 16, learningRate, lastRate: 0.02, segmentShare: 0.2 },
     fullBudget: { epochs: 16, minutes: 60, smallestGain: 0.003, enough: 0.99 },
-    refresh: { shape, batchesPerStep: 1, learningRate: learningRate / 4, lastRate: 0.1, segmentShare: 0 },
+    refresh: { shape, batchesPerStep: tiny ? 1 : 4, learningRate: learningRate / 4, lastRate: 0.1, segmentShare: 0 },
     refreshBudget: { epochs: 40, minutes: 0.75, smallestGain: -1, enough: 1 },
   };
 }

@@ -10,6 +10,7 @@ import { decoder as decoderGraph } from '../../native-host/model/decoder.ts';
 import { normalNumbers } from '../../native-host/model/random.ts';
 import { type Device, type DeviceName, float32, int32 } from '../../native-host/runtime/device.ts';
 import { floats, openTestDevice, relativeError, testableDevices } from '../runtime/devices.ts';
+import { countingDevice } from '../train/counting-device.ts';
 import { openReference, type ReferenceDecoder, referenceNames } from './reference-decoder.ts';
 
 type Adapter = Parameters<typeof Decoder.open>[2];
@@ -127,6 +128,15 @@ describe.each(deviceNames)('decoding on %s', (deviceName) => {
       await decoder.close();
     }
     await kept.close();
+  });
+
+  test.each(kinds)('a closed decoder of a %s adapter leaves nothing on the device', async (kind) => {
+    const model = await openReference('llama-tied');
+    const counted = countingDevice(device);
+    const decoder = await Decoder.open(counted.device, model, randomAdapter(model, kind));
+    expect(counted.live()).toMatchObject({ caches: 1 });
+    await decoder.close();
+    expect(counted.live()).toEqual({ tensors: 0, executables: 0, caches: 0 });
   });
 
   test('the window and the stop tokens end an answer; a prompt that is empty or too long is an error', async () => {

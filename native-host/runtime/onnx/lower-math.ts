@@ -9,6 +9,7 @@ const elementwise =
 const rowSize = (shape: readonly (number | string)[]) => shape[shape.length - 1] as number;
 
 export const mathLowerings: Record<string, Lowering> = {
+  add: elementwise('Add'),
   multiply: elementwise('Mul'),
   scaleBy: elementwise('Mul'),
   sigmoid: elementwise('Sigmoid'),

@@ -18,8 +18,6 @@ export interface LoweringContext {
   node: Node;
   /** The ONNX name of a value that was lowered before. */
   nameOf: (value: Value) => string;
-  /** How many inputs of nodes and outputs of the program a value is. */
-  usesOf: (value: Value) => number;
   /** What a node's lowering kept for the lowering of its gradient, by the forward node. */
   saved: Map<Node, Record<string, string>>;
   /** Gradient nodes by the forward node that they belong to. */
@@ -61,11 +59,6 @@ export function lowerProgram(
   const order = nodesInOrder(Object.values(program.outputs));
   const gradientOf = new Map<Node, Node>();
   for (const node of order) if (node.attributes.forward) gradientOf.set(node.attributes.forward, node);
-  const uses = new Map<Value, number>();
-  for (const value of [...order.flatMap((node) => node.inputs), ...Object.values(program.outputs)]) {
-    uses.set(value, (uses.get(value) ?? 0) + 1);
-  }
-  const usesOf = (value: Value) => uses.get(value) ?? 0;
 
   for (const node of order) {
     const { name, shape, dtype, data } = node.attributes;
