@@ -79,7 +79,6 @@ export function lowerProgram(
         inputs: node.inputs.map(nameOf),
         node,
         nameOf,
-        usesOf,
         saved,
         gradientOf,
       });
