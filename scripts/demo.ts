@@ -9,7 +9,7 @@ import { openServices } from '../native-host/open-services.ts';
 import type { Services } from '../native-host/services.ts';
 
 const { values } = parseArgs({
-  options: { minutes: { type: 'string', default: '2.2' }, 'other-minutes': { type: 'string', default: '0.7' } },
+  options: { minutes: { type: 'string', default: '2.8' }, 'other-minutes': { type: 'string', default: '0.7' } },
 });
 
 const packageFolder = (name: string) => fileURLToPath(new URL(`../node_modules/${name}`, import.meta.url));
@@ -40,10 +40,11 @@ try {
   console.log(`\nTen questions about ${repository.name}, without any of its text in the prompt:`);
   own.shown.forEach(({ question, wording, answer, base, adapted }, i) => {
     console.log(`\n  ${i + 1}. ${question}  (${wording})`);
-    console.log(`     right answer       ${answer}`);
-    console.log(`     base               ${base}`);
-    console.log(`     absorbed           ${adapted}`);
-    console.log(`     ${other.name}'s adapter`.padEnd(24) + wrong.shown[i]!.adapted);
+    const line = (who: string, text: string) => console.log(`     ${who.padEnd(22)}${onOneLine(text)}`);
+    line('right answer', answer);
+    line('base', base);
+    line('absorbed', adapted);
+    line(`${other.name}'s adapter`, wrong.shown[i]!.adapted);
   });
 
   const percent = (share: number) => `${(100 * share).toFixed(1)} %`.padStart(9);
@@ -67,6 +68,11 @@ try {
 } finally {
   await services.close();
   await rm(storeRoot, { recursive: true, force: true });
+}
+
+function onOneLine(text: string): string {
+  const line = text.replace(/\s+/g, ' ');
+  return line.length > 80 ? `${line.slice(0, 79)}…` : line;
 }
 
 async function absorbWithProgress(open: Services, { name, folder, minutes }: typeof repository): Promise<void> {
