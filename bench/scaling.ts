@@ -1,10 +1,11 @@
-// `node dist/bench-scaling.js`: how time and memory grow with the corpus, written to bench/RESULTS.md. The corpora are sources
+// `node dist/bench-scaling.js [--sizes 10000,20000,…]`: how time and memory grow with the corpus, written to bench/RESULTS.md. The corpora are sources
 // of installed packages; one epoch of segments and one of segments and questions each. The last has a million tokens and
 // is stopped after a few minutes.
 import { cp, mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { openServices } from '../native-host/open-services.ts';
 import { writeSection } from './results.ts';
 
@@ -13,6 +14,9 @@ const scratch = await mkdtemp(join(tmpdir(), 'lift-bench-'));
 const services = await openServices({ storeRoot: join(scratch, 'store') });
 const bytesPerToken = 3.2;
 const minutesForMillion = 3;
+const { values: options } = parseArgs({
+  options: { sizes: { type: 'string', default: '10000,20000,40000,80000,1000000' } },
+});
 
 /** Every readable source file of the installed packages with its size, in a fixed order. */
 async function sourceFiles(folder: string): Promise<{ path: string; bytes: number }[]> {
@@ -51,7 +55,7 @@ try {
   const files = await sourceFiles(modules);
   const rows: string[] = [];
   let perToken = 0;
-  for (const tokens of [10_000, 20_000, 40_000, 80_000, 1_000_000]) {
+  for (const tokens of options.sizes.split(',').map(Number)) {
     const folder = await makeCorpus(`corpus-${tokens}`, files, tokens);
     const budget = tokens < 1_000_000 ? { epochs: 2 } : { minutes: minutesForMillion };
     const started = performance.now();
@@ -70,8 +74,8 @@ try {
     console.log(rows.at(-1));
   }
   await writeSection('scaling', [
-    'Command: `node dist/bench-scaling.js`. Embedded model, cpu; one epoch of segments and one with questions, from scan to saved',
-    `version. The last row is stopped after ${minutesForMillion} minutes.`,
+    `Command: \`node dist/bench-scaling.js --sizes ${options.sizes}\`. Embedded model, cpu; one epoch of segments and one with`,
+    `questions, from scan to saved version. A million tokens are stopped after ${minutesForMillion} minutes.`,
     '',
     '| tokens | documents | seconds | seconds a token, relative to the first row | absorbed | peak memory so far, MB |',
     '|---|---|---|---|---|---|',
