@@ -11,6 +11,8 @@ export const MAXIMUM_MESSAGE_BYTES = 64 * 1024 * 1024;
 
 export const HostMethod = {
   initialize: 'initialize',
+  folderConfigure: 'folder/configure',
+  absorbEstimate: 'absorb/estimate',
   absorbStart: 'absorb/start',
   absorbPause: 'absorb/pause',
   absorbResume: 'absorb/resume',
@@ -18,6 +20,7 @@ export const HostMethod = {
   filesChanged: 'files/changed',
   ask: 'ask',
   status: 'status',
+  coverage: 'coverage',
   adaptersList: 'adapters/list',
   adaptersDelete: 'adapters/delete',
   adaptersPrune: 'adapters/prune',
@@ -39,12 +42,18 @@ export const HostErrorCode = {
   protocolVersionMismatch: -32010,
   messageTooLarge: -32011,
   tooManyRequests: -32012,
+  /** Another process trains this folder's adapter. */
+  locked: -32020,
+  /** Nothing of the folder was ever absorbed. */
+  nothingAbsorbed: -32021,
   requestCancelled: -32800,
 } as const;
 
 /** What each request takes and gives. */
 export interface HostRequests {
   initialize: { params: InitializeParams; result: InitializeResult };
+  'folder/configure': { params: FolderConfigureParams; result: null };
+  'absorb/estimate': { params: AbsorbEstimateParams; result: AbsorbEstimateResult };
   'absorb/start': { params: AbsorbStartParams; result: AbsorbResult };
   'absorb/pause': { params: FolderParams; result: null };
   'absorb/resume': { params: FolderParams; result: null };
@@ -52,6 +61,7 @@ export interface HostRequests {
   'files/changed': { params: FilesChangedParams; result: FilesChangedResult };
   ask: { params: AskParams; result: AskResult };
   status: { params: FolderParams; result: StatusResult };
+  coverage: { params: FolderParams; result: CoverageResult };
   'adapters/list': { params: NoParams; result: AdaptersListResult };
   'adapters/delete': { params: AdaptersDeleteParams; result: AdaptersRemovedResult };
   'adapters/prune': { params: AdaptersPruneParams; result: AdaptersRemovedResult };
@@ -93,11 +103,41 @@ export interface InitializeResult {
   model: ModelEntry;
 }
 
+/** What holds for a folder until it is configured anew; asked for before anything else about that folder. */
+export interface FolderConfigureParams extends FolderParams {
+  /** Patterns of files to leave out, in the syntax of .gitignore, beside those that the folder itself names. */
+  exclude: string[];
+}
+
+export interface AbsorbEstimateParams extends FolderParams {
+  minutes?: number;
+  adapterKind?: AdapterKindName;
+  rank?: number;
+}
+
+/** What absorbing the folder from the start would take; asked before the first absorption. */
+export interface AbsorbEstimateResult {
+  documents: number;
+  tokens: number;
+  skipped: number;
+  /** From a few trial steps of this model on this device; at most the budget. */
+  seconds: number;
+  /** Disk that the adapter, its versions and its checkpoint take. */
+  bytes: number;
+}
+
+export type AdapterKindName = 'lora' | 'full' | 'gatedMemory';
+
 export interface AbsorbStartParams extends FolderParams {
   epochs?: number;
   minutes?: number;
   seed?: number;
-  adapterKind?: 'lora' | 'full' | 'gatedMemory';
+  /** The recipe of the model chooses without it. */
+  adapterKind?: AdapterKindName;
+  /** Of LoRA; the recipe chooses without it. */
+  rank?: number;
+  /** When all adapters together take more than this afterwards, those unused for longest are pruned; never this one. */
+  quotaBytes?: number;
 }
 
 /** The answer comes when the absorption ends: done, out of budget, or cancelled with what was absorbed so far. */
@@ -110,6 +150,9 @@ export interface AbsorbResult {
   /** The adapter's version now; null when nothing has ever been absorbed. */
   version: number | null;
   skipped: SkippedEntry[];
+  /** Why it ended; 'unchanged': there was nothing to learn. 'restored': a version that knows this very tree came back. */
+  end: 'unchanged' | 'restored' | 'budget' | 'saturated' | 'cancelled';
+  absorbed: number;
 }
 
 export interface SkippedEntry {
@@ -128,6 +171,8 @@ export interface AbsorbProgress extends FolderParams {
   tokensPerSecond: number | null;
   absorbed: number;
   secondsLeft: number | null;
+  /** How many documents this absorption has trained on at least once in whole. */
+  documentsSeen: number;
 }
 
 export interface FilesChangedParams extends FolderParams {
@@ -225,6 +270,24 @@ export interface StatusResult {
   version: number | null;
   device: string;
   model: string;
+  /** When the current version was made, ISO 8601; null before anything was absorbed. */
+  absorbedAt: string | null;
+  adapterBytes: number;
+  /** Resident memory of the host, in bytes. */
+  memoryBytes: number;
+}
+
+/** What the adapter knows of each document that would be absorbed now. */
+export interface CoverageResult {
+  documents: CoverageEntry[];
+}
+
+export interface CoverageEntry {
+  path: string;
+  tokens: number;
+  /** Share of its tokens that the adapter predicted right when last measured; 0 for what it never saw in this form. */
+  absorbed: number;
+  dirty: boolean;
 }
 
 export interface AdapterEntry {
