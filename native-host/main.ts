@@ -5,6 +5,7 @@
 import './rpc-stdout.ts';
 
 import { createHandlers } from './handlers.ts';
+import { withErrorCode } from './rpc-error-codes.ts';
 import { serve } from './rpc-server.ts';
 import { rpcOutput } from './rpc-stdout.ts';
 
@@ -16,6 +17,6 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   });
 }
 
-const outcome = await serve(process.stdin, rpcOutput, createHandlers(), { stop: stop.signal });
+const outcome = await serve(process.stdin, rpcOutput, createHandlers(), { stop: stop.signal, coded: withErrorCode });
 process.stderr.write(`native host ends: ${outcome.reason}\n`);
 process.exit(outcome.exitCode);

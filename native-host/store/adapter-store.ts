@@ -86,9 +86,9 @@ export class Store {
   /**
    * Frees disk until everything together takes at most `quotaBytes`: first old versions, the oldest first; then whole
    * adapters, the one not used for longest first. An adapter that is being trained keeps its current version, and if
-   * another process trains it, everything.
+   * another process trains it, everything. The adapters of `keptFolder` keep their current versions too.
    */
-  async prune(quotaBytes: number): Promise<RemovedAdapter[]> {
+  async prune(quotaBytes: number, keptFolder?: string): Promise<RemovedAdapter[]> {
     await this.#sweep();
     const entries = await this.list();
     const removed: RemovedAdapter[] = [];
@@ -110,8 +110,10 @@ export class Store {
       }
     }
 
+    const kept = keptFolder === undefined ? null : repositoryKeyOf(keptFolder);
     for (const { repositoryKey, baseModelKey, bytes } of entries.toSorted(byLastUse)) {
       if (total <= quotaBytes) return removed;
+      if (repositoryKey === kept) continue;
       if ((await unlessRefused(() => this.#deleteOne(repositoryKey, baseModelKey))) === null) continue;
       total -= bytes;
       removed.push({ repositoryKey, baseModelKey, version: null, bytes });

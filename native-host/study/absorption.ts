@@ -23,6 +23,7 @@ import { type Recipe, recipeFor } from '../train/recipe.ts';
 import { Trainer, type TrainerState } from '../train/trainer.ts';
 import type { AbsorbControl, Absorbed, AbsorbReport, AbsorbRequest } from './absorb.ts';
 import { fullCurriculum, refreshCurriculum } from './curriculum.ts';
+import { DocumentsSeen } from './documents-seen.ts';
 import { type Interrupted, loadInterrupted, saveInterrupted, type Work } from './interrupted.ts';
 import {
   emptyLedger,
@@ -68,6 +69,7 @@ export class Absorption {
   private readonly seed: number;
   private readonly paths: readonly string[];
   private readonly visited = new Map<Lesson, Visit>();
+  private seen = new DocumentsSeen([], []);
   private measured: ReadonlyMap<unknown, TokenCount> = new Map();
   private measuredAtStep = -1;
   private recall = 0;
@@ -85,7 +87,7 @@ export class Absorption {
     private readonly request: AbsorbRequest,
     private readonly control: AbsorbControl,
   ) {
-    this.recipe = recipeFor(model.parameters, model.config.maxPositionEmbeddings, request.adapterKind);
+    this.recipe = recipeFor(model.parameters, model.config.maxPositionEmbeddings, request.adapterKind, request.rank);
     this.layout = adapterLayout(model.config, this.recipe.adapter);
     this.seed = request.seed ?? 1;
     this.paths = repository.documents.map(({ path }) => path);
@@ -198,6 +200,7 @@ export class Absorption {
     const { work, lessons, curriculum, settings, budget, state, from, before } = training;
     const { adapter, repository, control } = this;
     const { documents } = repository;
+    this.seen = new DocumentsSeen(this.paths, planLessons(before, lessons).fresh);
     const trainer = await Trainer.open(this.device, this.model, this.layout, state);
     try {
       const liftControl = {
@@ -277,6 +280,7 @@ export class Absorption {
         }
       },
       onTrained: (lesson: Lesson, last: TokenCount) => {
+        this.seen.note(lesson);
         this.visited.set(lesson, { visits: (this.visited.get(lesson)?.visits ?? 0) + 1, last });
       },
     };
@@ -339,7 +343,9 @@ export class Absorption {
 
   private report(phase: AbsorbReport['phase'], absorbed = this.recall, more: Partial<AbsorbReport> = {}): void {
     const { documents, tokenCount } = this.repository;
-    this.control.onProgress({ steps: 0, ...more, phase, documents: documents.length, tokens: tokenCount, absorbed });
+    const { count: documentsSeen } = this.seen;
+    const corpus = { documents: documents.length, tokens: tokenCount, documentsSeen };
+    this.control.onProgress({ steps: 0, ...more, ...corpus, phase, absorbed });
   }
 
   /** The version that was current stays so. */

@@ -41,7 +41,7 @@ export async function ask(
   model: BaseModel,
   decoder: Decoder,
   lookup: Lookup,
-  params: Omit<AskParams, 'askId' | 'folder' | 'useAdapter'>,
+  params: Omit<AskParams, 'askId' | 'folder' | 'useAdapter' | 'evidence'> & { evidence: number },
   dirty: readonly { path: string; text: string }[],
   onText: (text: string) => void,
   signal: AbortSignal,

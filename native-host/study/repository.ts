@@ -34,7 +34,7 @@ const sliceMilliseconds = 12;
 
 /**
  * Reads and tokenizes a folder. `cacheFile` remembers what unchanged files held; null reads every file. Documents that
- * are in `before` too are not tokenized again.
+ * are in `before` too are not tokenized again. `exclude`: patterns of files to leave out.
  */
 export async function readRepository(
   folder: string,
@@ -42,10 +42,12 @@ export async function readRepository(
   cacheFile: string | null,
   signal?: AbortSignal,
   before: Repository | null = null,
+  exclude: readonly string[] = [],
 ): Promise<Repository> {
   const corpus: Corpus = await readCorpus(folder, {
     ...(cacheFile === null ? {} : { cacheFile }),
     ...(signal ? { signal } : {}),
+    exclude,
   });
   const tokens = new Map<string, number[]>();
   const hashBefore = new Map(before?.documents.map(({ path, hash }) => [path, hash]));

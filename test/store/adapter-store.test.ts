@@ -180,6 +180,14 @@ test('prunes whole adapters when old versions are not enough: the one not used f
   expect(await currentVector(two)).toBeUndefined();
 });
 
+test('prunes whole adapters, but never that of the folder that is to be kept', async () => {
+  const kept = await saveVersions('kept', 2);
+  const other = await saveVersions('other', 2);
+  const removed = await store.prune(0, kept);
+  expect(removed.at(-1)).toMatchObject({ repositoryKey: repositoryKeyOf(other), version: null });
+  expect(await currentVector(kept)).toEqual(vectorOf(smallLayout, 2));
+});
+
 test('pruning does not count as use', async () => {
   await saveVersions('one', 3);
   const path = join((await store.list())[0]!.path, 'manifest.json');
