@@ -271,6 +271,9 @@ describe('a host', () => {
     expect(skipped.map((entry) => entry.path)).toEqual(['.env', 'logo.dat']);
     const again = await client.ask({ askId: 'secret', folder: repository, evidence: 5 });
     expect(again.shown.map((part) => part.path)).not.toContain('.env');
+    const opened = await client.ask({ askId: 'opened', folder: repository, openFiles: [secret, { path, text }] });
+    expect(opened.shown).toContainEqual({ kind: 'open', path: '.env', state: 'left out' });
+    expect(opened.shown).toContainEqual(expect.objectContaining({ kind: 'open', path, state: 'whole' }));
 
     expect(await changed({ kind: 'removed' })).toEqual({ dirty: 1 });
     expect(await changed({})).toEqual({ dirty: 0 });

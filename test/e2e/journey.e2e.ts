@@ -1,0 +1,111 @@
+// The first hour with the extension, from installing it to seeing an answer change with the code. Each step follows from
+// the one before it.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect } from 'vitest';
+import { Lab } from './driver/lab.ts';
+import { stepsIn } from './driver/steps.ts';
+import { until } from './driver/until.ts';
+import type { Workbench } from './driver/workbench.ts';
+import { addWhatMustStayOut, copyPackage, keepOnly, secretKey } from './driver/workspaces.ts';
+
+let lab: Lab;
+let folder: string;
+let window: Workbench;
+
+beforeAll(async () => {
+  lab = await Lab.open({
+    name: 'journey',
+    settings: { 'lift.budgetMinutes': 1.5, 'lift.autoAbsorb': 'off', 'lift.power': 'always' },
+  });
+  folder = lab.folder('semver');
+  copyPackage('semver', folder);
+  keepOnly(folder, ['internal', 'package.json', 'LICENSE']);
+  addWhatMustStayOut(folder);
+  window = await lab.window(folder);
+});
+afterAll(() => lab?.close());
+
+const step = stepsIn(() => lab);
+
+describe('from installing to an answer that follows the code', () => {
+  step('does nothing in a workspace that is not trusted, and says why', async () => {
+    await window.lift.show();
+    await window.lift.document.getByText('This workspace is not trusted').waitFor();
+    await window.lift.button('Manage trust').waitFor();
+    expect(await window.offersCommand('LIFT: Absorb Workspace')).toBe(false);
+    expect(lab.nativeHosts()).toEqual([]);
+  });
+
+  step('comes to life when the workspace is trusted, without starting its host', async () => {
+    await window.trust();
+    await window.lift.show();
+    await window.lift.button('Absorb workspace').waitFor();
+    expect(await window.statusText()).toBe('LIFT');
+    expect(lab.nativeHosts()).toEqual([]);
+  });
+
+  step('absorbs a package while the status bar shows how far it is', async () => {
+    await window.lift.button('Absorb workspace').click();
+    await window.untilStatus(/LIFT \d+\/9|LIFT \d+ ?%/, 120);
+    expect(lab.nativeHosts()).toHaveLength(1);
+    await window.untilStatus(/^LIFT \d\d ?%$/, 300);
+  });
+
+  step('shows what it left out, and why', async () => {
+    await window.lift.showTab('Absorption');
+    const section = window.lift.folder('semver');
+    await section.getByText(/files left out$/).click();
+    for (const reason of await section.locator('details[data-reason]').all()) {
+      if ((await reason.getAttribute('open')) === null) await reason.locator('summary').click();
+    }
+    const text = await section.locator('details.skipped').innerText();
+    for (const path of ['.env', 'picture.png', 'program.bin', 'huge.js']) expect(text).toContain(path);
+    expect(text).toMatch(/secret/i);
+    expect(await section.innerText()).toContain('9 files');
+  });
+
+  step('keeps the key out of everything that it wrote', () => {
+    expect(lab.filesThatHold(secretKey)).toEqual([]);
+  });
+
+  step('answers, word by word, with a link to the place', async () => {
+    await window.lift.showTab('Conversation');
+    const answer = await window.lift.answerTo('Where is parseOptions defined?');
+    expect(answer).toMatchObject({ phase: 'done', text: expect.stringContaining('internal/parse-options.js') });
+    expect(answer.note).toContain('Adapter version 1');
+  });
+
+  step('opens the file at the line when the link is clicked', async () => {
+    await window.lift.lastTurn.locator('.answer a').first().click();
+    await until('the file in front', async () => (await window.activeEditor()) === 'parse-options.js');
+    await until('the cited line', async () => /^Ln (6|16), /.test(await window.cursor()));
+  });
+
+  step('knows the value of a constant', async () => {
+    expect((await window.lift.answerTo('What is the value of MAX_LENGTH?')).text).toContain('256');
+  });
+
+  step('shows a changed file as dirty', async () => {
+    const file = join(folder, 'internal', 'constants.js');
+    writeFileSync(file, readFileSync(file, 'utf8').replace('MAX_LENGTH = 256', 'MAX_LENGTH = 512'));
+    await window.untilStatus(/●1$/, 60);
+    await window.lift.showTab('Absorption');
+    await window.lift.folder('semver').getByText('1 file changed').waitFor();
+  });
+
+  step('refreshes with a click on the status bar', async () => {
+    await window.status.click();
+    await window.untilStatus(/^LIFT \d\d ?%$/, 180);
+    await window.lift.folder('semver').getByText('version 2').waitFor();
+  });
+
+  step('answers with the new value', async () => {
+    await window.lift.showTab('Conversation');
+    expect((await window.lift.answerTo('What is the value of MAX_LENGTH?')).text).toContain('512');
+  });
+
+  step('asked no other machine for anything', () => {
+    expect(lab.requestsElsewhere).toEqual([]);
+  });
+});
