@@ -63,17 +63,20 @@ export function activate(extension: ExtensionContext): void {
     workspace.onDidChangeConfiguration((change) => {
       if (change.affectsConfiguration('lift.power')) void hold.look();
       for (const folder of folders.all) {
-        if (change.affectsConfiguration('lift.exclude', folder.folder)) void folder.reconfigure();
+        const isExcluding = ['lift.exclude', 'files.exclude'].some((name) =>
+          change.affectsConfiguration(name, folder.folder),
+        );
+        if (isExcluding) void folder.reconfigure();
       }
       const isOtherModel = change.affectsConfiguration('lift.model') || change.affectsConfiguration('lift.device');
-      if (isOtherModel && host.state.phase !== 'stopped') void restart();
+      if (isOtherModel && ['starting', 'ready', 'restarting', 'failed'].includes(host.state.phase)) void restart();
     }),
   );
 
   async function restart(): Promise<void> {
     try {
       await host.restart();
-      await Promise.all(folders.all.map((folder) => folder.update()));
+      await Promise.all(folders.all.map((folder) => folder.afterRestart()));
     } catch (error) {
       // The state of the host and the status bar show it too.
       void window.showErrorMessage(error instanceof Error ? error.message : l10n.t('The native host cannot start.'));

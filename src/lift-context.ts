@@ -63,6 +63,6 @@ export interface AbsorbedFolder extends Disposable {
   stop(): Promise<void>;
   /** Reads the state from the host again. */
   update(): Promise<void>;
-  /** What the adapter knows of each file, as last read from the host; empty before that. */
+  /** What the adapter knows of each file, as last read from the host; empty before that. A change makes a new map. */
   readonly coverage: ReadonlyMap<string, CoverageEntry>;
 }

@@ -23,12 +23,6 @@ export function powerRule(): PowerRule {
   return oneOf(['always', 'pluggedIn', 'considerate'], text('power'), 'considerate');
 }
 
-/** Patterns in the syntax of .gitignore. */
-export function excludePatterns(scope: ConfigurationScope): string[] {
-  const value: unknown = workspace.getConfiguration('lift', scope).get('exclude');
-  return Array.isArray(value) ? value.filter((pattern) => typeof pattern === 'string' && pattern.trim() !== '') : [];
-}
-
 /** Milliseconds; 0: never. */
 export function idleMilliseconds(): number {
   return (numberWithin('idleMinutes', 0, 24 * 60) ?? 15) * 60_000;

@@ -21,6 +21,9 @@ declare function acquireVsCodeApi(): WebviewApi;
 
 const api = acquireVsCodeApi();
 let kept = readKept(api.getState());
+/** Milliseconds. */
+const keptAfter = 100;
+let keeping: ReturnType<typeof setTimeout> | null = null;
 
 export function post(message: FromView): void {
   api.postMessage(message);
@@ -30,9 +33,13 @@ export function keptState(): Readonly<KeptState> {
   return kept;
 }
 
+/** Kept a moment later, so that an answer that scrolls the page does not send a message with each frame. */
 export function keep(change: Partial<KeptState>): void {
   kept = { ...kept, ...change };
-  api.setState(kept);
+  keeping ??= setTimeout(() => {
+    keeping = null;
+    api.setState(kept);
+  }, keptAfter);
 }
 
 /** What an older version of the page kept may have another shape; what does not fit is left at its default. */

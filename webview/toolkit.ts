@@ -114,7 +114,12 @@ export function tabs<Id extends string>(parts: Tab<Id>[], active: Id, changed: (
     show: (id) => {
       panels.activeid = `tab-${id}`;
     },
-    relabel: (id, label) => setText(labels.get(id)!, label),
+    relabel: (id, label) => {
+      const tab = labels.get(id)!;
+      setText(tab, label);
+      // The toolkit names a tab once, by the text that it began with.
+      setAttributes(tab, { 'aria-label': label });
+    },
   };
 }
 

@@ -11,7 +11,8 @@ export interface Question {
   question: string;
   openFiles: OpenFile[];
   useAdapter: boolean;
-  useEvidence: boolean;
+  /** As many passages as the setting says or help the model; some whether or not they help it; none. */
+  evidence: 'auto' | 'on' | 'off';
   /** Oldest first. */
   conversation: ConversationTurn[];
 }
@@ -21,6 +22,9 @@ export interface AskListener {
   /** The host ended and is asked again: what came so far counts no more. */
   onRestart(): void;
 }
+
+/** Where a model is shown evidence that the host would not show it. */
+const PASSAGES_WHERE_ASKED_FOR = 4;
 
 /** Earlier turns that go along; the host shows as many of them as there is room for. */
 const MOST_TURNS = 20;
@@ -46,13 +50,14 @@ export async function ask(
 
 async function askOnce(
   host: HostClient,
-  { folder, question, openFiles, useAdapter, useEvidence, conversation }: Question,
+  { folder, question, openFiles, useAdapter, evidence, conversation }: Question,
   listener: AskListener,
   token: CancellationToken,
 ): Promise<AskResult> {
   const askId = randomUUID();
-  const { evidence, ...settings } = askSettings(folder.uri);
-  const passages = useEvidence ? evidence : 0;
+  const { evidence: setEvidence, ...settings } = askSettings(folder.uri);
+  const chosen = setEvidence ?? (evidence === 'on' ? PASSAGES_WHERE_ASKED_FOR : undefined);
+  const passages = evidence === 'off' ? 0 : chosen;
   const tokens = host.onNotification('ask/token', (delta) => {
     if (delta.askId === askId && !token.isCancellationRequested) listener.onText(delta.text);
   });

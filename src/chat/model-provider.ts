@@ -15,7 +15,7 @@ import {
   type ProvideLanguageModelChatResponseOptions,
 } from 'vscode';
 import type { ConversationTurn } from '../../protocol/host.ts';
-import { ask } from '../ask/ask.ts';
+import { ask, type Question } from '../ask/ask.ts';
 import type { LiftContext } from '../lift-context.ts';
 
 const VENDOR = 'lift';
@@ -96,7 +96,7 @@ class AdaptedModelProvider implements LanguageModelChatProvider, Disposable {
         if (isBegun) throw new Error(l10n.t('The native host ended in the middle of the answer. Ask once more.'));
       },
     };
-    const asked = { folder, question, openFiles: [], useAdapter: true, useEvidence: true, conversation };
+    const asked: Question = { folder, question, openFiles: [], useAdapter: true, evidence: 'auto', conversation };
     await ask(host, asked, listener, token);
   }
 

@@ -18,9 +18,10 @@ import {
   type WorkspaceFolder,
 } from 'vscode';
 import type { AskResult, ConversationTurn } from '../../protocol/host.ts';
-import { ask } from '../ask/ask.ts';
+import { ask, type Question } from '../ask/ask.ts';
 import { documentPathOf, uriInFolder } from '../ask/document-path.ts';
 import { type OpenEditor, openEditorsOf, readOpenFiles } from '../ask/open-files.ts';
+import { readsTexts } from '../ask/reads-texts.ts';
 import type { LiftContext } from '../lift-context.ts';
 
 const PARTICIPANT_ID = 'lift.chat';
@@ -55,18 +56,18 @@ async function respond(
     stream.markdown(l10n.t('Ask a question about {0}.', folder.name));
     return {};
   }
-  const { openFiles } = await readOpenFiles(withReferences(openEditorsOf(folder), request, folder));
+  const { openFiles } = await readOpenFiles(withReferences(readsTexts() ? openEditorsOf(folder) : [], request, folder));
   const listener = {
     onText: (text: string) => stream.markdown(text),
     onRestart: () =>
       stream.markdown(`\n\n_${l10n.t('The native host ended unexpectedly; the answer begins anew.')}_\n\n`),
   };
-  const question = {
+  const question: Question = {
     folder,
     question: request.prompt,
     openFiles,
     useAdapter: true,
-    useEvidence: true,
+    evidence: 'auto',
     conversation: turnsOf(history),
   };
   try {

@@ -38,9 +38,16 @@ export function activateCommands(context: LiftContext, restart: () => Promise<vo
         } catch (error) {
           const message = error instanceof Error ? error.message : String(error);
           log.error(`${name}: ${message}`);
-          void window.showErrorMessage(l10n.t('LIFT: {0}', message));
+          void showFailure(message, context.host.state.phase === 'untrusted');
         }
       }),
     );
   }
+}
+
+async function showFailure(message: string, isUntrusted: boolean): Promise<void> {
+  const manageTrust = l10n.t('Manage Trust');
+  const buttons = isUntrusted ? [manageTrust] : [];
+  const answer = await window.showErrorMessage(l10n.t('LIFT: {0}', message), ...buttons);
+  if (answer === manageTrust) await commands.executeCommand('lift.manageTrust');
 }

@@ -11,7 +11,7 @@ export function badgeOf({ absorbed, dirty }: CoverageEntry): string {
 export function fileDecoration(entry: CoverageEntry): FileDecoration {
   const percent = Math.floor(entry.absorbed * 100);
   if (entry.dirty) {
-    const tooltip = l10n.t('LIFT: changed since it was absorbed');
+    const tooltip = l10n.t('LIFT: new, or changed since it was absorbed');
     return new FileDecoration(badgeOf(entry), tooltip, new ThemeColor('gitDecoration.modifiedResourceForeground'));
   }
   const tooltip = l10n.t('LIFT: {0} % absorbed', percent);

@@ -38,8 +38,8 @@ class FileBadges implements Disposable {
   private readonly changeEmitter = new EventEmitter<Uri[]>();
   readonly onDidChangeFileDecorations = this.changeEmitter.event;
   private readonly subscriptions: Disposable[];
-  /** Badges that were shown, by folder and path. */
-  private readonly shown = new Map<string, Map<string, string>>();
+  /** By folder, what the badges were last taken from, and the badges by path. */
+  private readonly shown = new Map<string, { coverage: AbsorbedFolder['coverage']; badges: Map<string, string> }>();
   private readonly pending: Uri[] = [];
   private compareTimer: ReturnType<typeof setTimeout> | null = null;
   private tellTimer: ReturnType<typeof setTimeout> | null = null;
@@ -89,14 +89,17 @@ class FileBadges implements Disposable {
     for (const folder of this.context.folders.all) {
       const root = folder.folder.uri;
       const key = root.toString();
-      const before = this.shown.get(key) ?? new Map<string, string>();
+      const { coverage } = folder;
+      const shown = this.shown.get(key);
+      if (shown?.coverage === coverage) continue;
+      const before = shown?.badges ?? new Map<string, string>();
       const now = new Map<string, string>();
-      for (const [path, entry] of folder.coverage) now.set(path, badgeOf(entry));
+      for (const [path, entry] of coverage) now.set(path, badgeOf(entry));
       for (const path of new Set([...before.keys(), ...now.keys()])) {
         const uri = before.get(path) === now.get(path) ? undefined : uriInFolder(root, path);
         if (uri !== undefined) this.pending.push(uri);
       }
-      this.shown.set(key, now);
+      this.shown.set(key, { coverage, badges: now });
     }
     this.tell();
   }

@@ -29,7 +29,7 @@ export class AbsorptionRun {
   private readonly stopping = new AbortController();
   /** Aborted by a pause while it waits for its turn. */
   private waiting = new AbortController();
-  private isPausedByUser: boolean;
+  private isPausedByUser = false;
   /** The user wants it to go on, whatever else the machine does. */
   private ignoresHold = false;
   private changed = () => {};
@@ -40,12 +40,7 @@ export class AbsorptionRun {
   private note: string | null = null;
   private reconciling: Promise<void> = Promise.resolve();
 
-  constructor(
-    private readonly services: RunServices,
-    isPaused: boolean,
-  ) {
-    this.isPausedByUser = isPaused;
-  }
+  constructor(private readonly services: RunServices) {}
 
   /** Rejects where the host refuses or cannot be had; whatever was learned before is kept. */
   async run(): Promise<RunEnd> {

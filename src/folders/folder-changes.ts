@@ -3,9 +3,10 @@ import type { WorkspaceFolder } from 'vscode';
 import type { FileChange } from '../../protocol/host.ts';
 import type { FolderChange } from '../../workspace/watch.ts';
 import type { NativeHostClient } from '../host/host-client.ts';
-import { autoAbsorb, excludePatterns } from '../settings.ts';
+import { autoAbsorb } from '../settings.ts';
 import { AutoAbsorber } from './auto-absorb.ts';
 import { ChangeReporter } from './change-reporter.ts';
+import { excludePatterns } from './exclude-patterns.ts';
 import { type RunningFolderWatch, startFolderWatch } from './folder-watch.ts';
 import { unsavedTextOf, unsavedTextsIn } from './unsaved-documents.ts';
 

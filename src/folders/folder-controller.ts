@@ -1,19 +1,21 @@
 /** One folder of the workspace: what the host knows of it, and its absorption. */
-import { CancellationTokenSource, EventEmitter, l10n, type WorkspaceFolder } from 'vscode';
-import type { AbsorbProgress, AbsorbResult, CoverageEntry, FileChange } from '../../protocol/host.ts';
+import { EventEmitter, l10n, type WorkspaceFolder } from 'vscode';
+import type { AbsorbProgress, CoverageEntry, FileChange } from '../../protocol/host.ts';
 import type { FolderState } from '../../protocol/view.ts';
 import type { NativeHostClient } from '../host/host-client.ts';
 import { HostUnavailableError } from '../host/host-errors.ts';
 import type { AbsorbedFolder } from '../lift-context.ts';
 import type { AbsorptionHold } from '../power/absorption-hold.ts';
-import { absorbOptions, autoAbsorb, excludePatterns } from '../settings.ts';
+import { autoAbsorb } from '../settings.ts';
 import type { AbsorptionQueue } from './absorption-queue.ts';
 import { AbsorptionRun, type RunEnd } from './absorption-run.ts';
 import { mayRefreshUnasked } from './auto-absorb.ts';
-import { confirmAbsorption, isLarge } from './first-absorption.ts';
+import { excludePatterns } from './exclude-patterns.ts';
 import { FolderChanges } from './folder-changes.ts';
+import { FolderCoverage } from './folder-coverage.ts';
 import type { FolderMemory, RememberedFolder } from './folder-memory.ts';
 import { initialState, withCoverage, withStatus } from './folder-state.ts';
+import { absorbFolder, userAgrees } from './host-absorption.ts';
 import { LossCurve } from './loss-curve.ts';
 import { ProgressTrack } from './progress-track.ts';
 
@@ -32,11 +34,10 @@ export interface FolderServices {
 const elsewhereMilliseconds = 5000;
 
 export class FolderController implements AbsorbedFolder {
-  /** Another map whenever something in it changes. */
-  coverage: ReadonlyMap<string, CoverageEntry> = new Map();
   private readonly emitter = new EventEmitter<FolderState>();
   readonly onDidChange = this.emitter.event;
   private readonly path: string;
+  private readonly covered: FolderCoverage;
   private readonly changes: FolderChanges;
   private readonly subscriptions: { dispose(): void }[];
   private known: FolderState;
@@ -44,7 +45,8 @@ export class FolderController implements AbsorbedFolder {
   private losses = new LossCurve();
   private track = new ProgressTrack();
   private updating: Promise<void> | null = null;
-  private covering: Promise<void> | null = null;
+  /** It failed to be read, not to be absorbed. */
+  private readingFailed = false;
   private disposed = false;
 
   constructor(
@@ -54,6 +56,7 @@ export class FolderController implements AbsorbedFolder {
     this.path = folder.uri.fsPath;
     const remembered = services.memory.read();
     this.known = initialState(this.path, folder.name, remembered);
+    this.covered = new FolderCoverage(services.host, this.path);
     this.changes = new FolderChanges(folder, {
       ...services,
       onChanged: (changes) => this.noteChanged(changes),
@@ -73,12 +76,20 @@ export class FolderController implements AbsorbedFolder {
       services.hold.onDidChange(() => void this.running?.absorption.reconsider()),
     ];
     // What was agreed to before the window was closed goes on.
-    if (remembered?.wanted === 'running') this.begin(true);
-    else if (this.known.version !== null && autoAbsorb(folder) !== 'off') this.changes.startWatch();
+    if (remembered?.wanted === 'running') {
+      // After the window has opened.
+      setImmediate(() => {
+        if (this.running === null && !this.disposed) void this.begin(true);
+      });
+    } else if (this.known.version !== null && autoAbsorb(folder) !== 'off') this.changes.startWatch();
   }
 
   get state(): FolderState {
     return this.known;
+  }
+
+  get coverage(): ReadonlyMap<string, CoverageEntry> {
+    return this.covered.entries;
   }
 
   absorb(): Promise<void> {
@@ -103,6 +114,7 @@ export class FolderController implements AbsorbedFolder {
 
   async stop(): Promise<void> {
     if (this.running !== null) {
+      this.change({ message: l10n.t('Stopping…') });
       this.running.absorption.stop();
       await this.running.ended;
     } else if (this.known.phase === 'paused') {
@@ -113,7 +125,7 @@ export class FolderController implements AbsorbedFolder {
   }
 
   update(): Promise<void> {
-    this.updating ??= this.read(false).finally(() => {
+    this.updating ??= this.read().finally(() => {
       this.updating = null;
     });
     return this.updating;
@@ -126,6 +138,17 @@ export class FolderController implements AbsorbedFolder {
     const exclude = excludePatterns(this.folder);
     await this.services.host.request('folder/configure', { folder: this.path, exclude });
     await this.update();
+  }
+
+  /** The host was started anew at the user's wish, so that what failed before may work now. */
+  async afterRestart(): Promise<void> {
+    if (this.known.phase === 'failed') this.change({ phase: 'unknown', message: null });
+    await this.update();
+  }
+
+  /** Reads the state again, where it was read before and a host runs: another window may have absorbed. */
+  async refreshShown(): Promise<void> {
+    if (this.known.phase !== 'unknown' && this.services.host.state.phase === 'ready') await this.update();
   }
 
   /** An editor holds a text that is not saved, or holds it no longer. */
@@ -145,25 +168,27 @@ export class FolderController implements AbsorbedFolder {
     const { services } = this;
     this.losses = new LossCurve();
     this.track = new ProgressTrack();
-    const absorption = new AbsorptionRun(
-      {
-        queue: services.queue,
-        holdReason: () => services.hold.reason,
-        absorb: (signal) => this.absorbOnce(signal),
-        pause: async () => void (await services.host.request('absorb/pause', { folder: this.path })),
-        resume: async () => void (await services.host.request('absorb/resume', { folder: this.path })),
-        agrees: async (signal) => isAgreed || (await this.userAgrees(signal)),
-        tell: (phase, message) => this.change({ phase, message }),
-        words: {
-          restarting: l10n.t(
-            'The native host ended unexpectedly. It is being started again, and the absorption goes on.',
-          ),
-          elsewhere: l10n.t('Another window is absorbing this folder. This one goes on when that has finished.'),
-        },
-        elsewhereMilliseconds,
+    this.readingFailed = false;
+    const absorption = new AbsorptionRun({
+      queue: services.queue,
+      holdReason: () => services.hold.reason,
+      absorb: (signal) => absorbFolder(services.host, this.folder, signal),
+      pause: async () => void (await services.host.request('absorb/pause', { folder: this.path })),
+      resume: async () => void (await services.host.request('absorb/resume', { folder: this.path })),
+      agrees: (signal) => {
+        if (isAgreed) return Promise.resolve(true);
+        this.change({ phase: 'busy', message: l10n.t('Looking at the files…') });
+        return userAgrees(services.host, this.folder, signal);
       },
-      false,
-    );
+      tell: (phase, message) => this.change({ phase, message }),
+      words: {
+        restarting: l10n.t(
+          'The native host ended unexpectedly. It is being started again, and the absorption goes on.',
+        ),
+        elsewhere: l10n.t('Another window is absorbing this folder. This one goes on when that has finished.'),
+      },
+      elsewhereMilliseconds,
+    });
     this.remember('running');
     const resting = services.hold.watch();
     const ended = absorption.run().then(
@@ -172,29 +197,6 @@ export class FolderController implements AbsorbedFolder {
     );
     this.running = { absorption, ended: ended.finally(() => resting.dispose()) };
     return this.running.ended;
-  }
-
-  private async absorbOnce(signal: AbortSignal): Promise<AbsorbResult> {
-    const source = new CancellationTokenSource();
-    const cancel = () => source.cancel();
-    signal.addEventListener('abort', cancel);
-    try {
-      const params = { folder: this.path, ...absorbOptions(this.folder) };
-      return await this.services.host.request('absorb/start', params, source.token);
-    } finally {
-      signal.removeEventListener('abort', cancel);
-      source.dispose();
-    }
-  }
-
-  private async userAgrees(signal: AbortSignal): Promise<boolean> {
-    this.change({ phase: 'busy', message: l10n.t('Looking at the files…') });
-    const status = await this.services.host.request('status', { folder: this.path });
-    if (status.version !== null || signal.aborted) return !signal.aborted;
-    const { quotaBytes: _quota, ...options } = absorbOptions(this.folder);
-    const estimate = await this.services.host.request('absorb/estimate', { folder: this.path, ...options });
-    if (signal.aborted) return false;
-    return !isLarge(estimate) || (await confirmAbsorption(this.folder.name, estimate));
   }
 
   private async ended(end: RunEnd): Promise<void> {
@@ -206,8 +208,12 @@ export class FolderController implements AbsorbedFolder {
         `absorbed ${this.path}: ${reason}, ${steps} steps in ${seconds.toFixed(1)} s, version ${version}`,
       );
     }
+    // At once what the host said; then what it finds when it has looked at every file.
+    const version = end.kind === 'done' ? end.result.version : this.known.version;
+    const learned = end.kind === 'done' && end.result.documents > 0 ? { absorbed: end.result.absorbed } : {};
+    this.change({ ...learned, version, phase: version === null ? 'empty' : 'idle', message: null, progress: null });
     this.remember(null);
-    await this.read(true);
+    await this.read();
   }
 
   private failed(error: unknown): void {
@@ -220,41 +226,37 @@ export class FolderController implements AbsorbedFolder {
     this.services.reportFailure(message);
   }
 
-  /** `settled`: an absorption has just ended, so that whatever phase it was in is over. */
-  private async read(settled: boolean): Promise<void> {
+  private async read(): Promise<void> {
     const { host, log } = this.services;
     try {
       const status = await host.request('status', { folder: this.path });
       if (this.disposed) return;
-      this.known = withStatus(this.known, status, settled);
+      if (this.readingFailed) this.known = { ...this.known, phase: 'unknown' };
+      this.readingFailed = false;
+      this.known = withStatus(this.known, status);
       if (status.version !== null) this.changes.startWatch();
       this.remember(this.wanted);
       this.change({});
       if (status.version !== null) await this.cover();
-      else this.coverage = new Map();
+      else this.covered.clear();
     } catch (error) {
       if (this.disposed) return;
       const message = error instanceof Error ? error.message : String(error);
       log.warn(`the state of ${this.path} could not be read: ${message}`);
       // The host's own state tells why there is none.
-      const phase = error instanceof HostUnavailableError ? 'unknown' : 'failed';
-      if (settled) this.change({ phase, message: phase === 'failed' ? message : null, progress: null });
-      else if (phase === 'failed' && this.running === null) this.change({ phase, message });
+      if (error instanceof HostUnavailableError || this.running !== null) return;
+      this.readingFailed = true;
+      this.change({ phase: 'failed', message });
     }
   }
 
-  private cover(): Promise<void> {
-    this.covering ??= this.services.host
-      .request('coverage', { folder: this.path })
-      .then(({ documents }) => {
-        this.coverage = new Map(documents.map((entry) => [entry.path, entry]));
-        if (!this.disposed) this.change(withCoverage(this.known, documents));
-      })
-      .catch((error) => this.services.log.warn(`the coverage of ${this.path} could not be read: ${error}`))
-      .finally(() => {
-        this.covering = null;
-      });
-    return this.covering;
+  private async cover(): Promise<void> {
+    try {
+      await this.covered.read();
+      if (!this.disposed) this.change(withCoverage(this.known, this.coverage));
+    } catch (error) {
+      this.services.log.warn(`the coverage of ${this.path} could not be read: ${error}`);
+    }
   }
 
   private noteProgress(report: AbsorbProgress): void {
@@ -272,21 +274,16 @@ export class FolderController implements AbsorbedFolder {
 
   /** Known at once, and also while no host runs; what the host says corrects it. */
   private noteChanged(changes: readonly FileChange[]): void {
-    const marked = changes.flatMap(({ path }) => {
-      const entry = this.coverage.get(path);
-      return entry === undefined || entry.dirty ? [] : [{ ...entry, dirty: true }];
-    });
-    if (marked.length === 0) return;
-    this.coverage = new Map([...this.coverage, ...marked.map((entry) => [entry.path, entry] as const)]);
-    const dirty = this.known.dirty + (this.services.host.state.phase === 'ready' ? 0 : marked.length);
-    this.change({ ...withCoverage(this.known, [...this.coverage.values()]), dirty });
+    const marked = this.covered.mark(changes);
+    if (marked === 0) return;
+    const dirty = this.known.dirty + (this.services.host.state.phase === 'ready' ? 0 : marked);
+    this.change({ ...withCoverage(this.known, this.coverage), dirty });
   }
 
   private noteDirty(dirty: number): void {
     if (dirty !== this.known.dirty) this.change({ dirty });
-    const marked = [...this.coverage.values()].filter((entry) => entry.dirty).length;
     // A change that was none, a new file, one that is gone.
-    if (this.known.version !== null && marked !== dirty) void this.cover();
+    if (this.known.version !== null && this.covered.dirty !== dirty) void this.cover();
   }
 
   private async refreshUnasked(): Promise<void> {

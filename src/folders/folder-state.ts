@@ -29,14 +29,12 @@ export function initialState(folder: string, name: string, remembered: Remembere
 /** The phases in which nothing is being done: what the host says decides between them. */
 const atRest: ReadonlySet<FolderState['phase']> = new Set(['unknown', 'empty', 'idle']);
 
-/** `settled`: an absorption has just ended, so that whatever phase it was in is over. */
-export function withStatus(state: FolderState, status: StatusResult, settled: boolean): FolderState {
+export function withStatus(state: FolderState, status: StatusResult): FolderState {
   const { documents, tokens, absorbed, dirty, version, absorbedAt, adapterBytes, skipped } = status;
   const known = { ...state, documents, tokens, absorbed, dirty, version, absorbedAt, adapterBytes, skipped };
-  if (!settled && !atRest.has(state.phase)) return known;
-  return { ...known, phase: version === null ? 'empty' : 'idle', message: null, progress: null };
+  return atRest.has(state.phase) ? { ...known, phase: version === null ? 'empty' : 'idle', message: null } : known;
 }
 
-export function withCoverage(state: FolderState, documents: readonly CoverageEntry[]): FolderState {
-  return { ...state, byFolder: folderShares(documents) };
+export function withCoverage(state: FolderState, coverage: ReadonlyMap<string, CoverageEntry>): FolderState {
+  return { ...state, byFolder: folderShares(coverage.values()) };
 }

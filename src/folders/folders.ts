@@ -25,6 +25,9 @@ export interface WorkspaceFoldersOptions {
   watchWorkerFile: string;
 }
 
+/** The host looks at every file to tell how things stand. */
+const millisecondsBetweenRefreshes = 60_000;
+
 export class WorkspaceFolders implements Folders {
   private readonly emitter = new EventEmitter<void>();
   readonly onDidChange = this.emitter.event;
@@ -34,11 +37,15 @@ export class WorkspaceFolders implements Folders {
   /** The last folder of which a file was in the active editor; a page or a terminal in front of it changes nothing. */
   private activeKey: string | null = null;
   private watchFailureTold = false;
+  private lastRefresh = 0;
 
   constructor(private readonly options: WorkspaceFoldersOptions) {
     this.subscriptions = [
       workspace.onDidChangeWorkspaceFolders(() => this.follow()),
       workspace.onDidGrantWorkspaceTrust(() => this.follow()),
+      window.onDidChangeWindowState(({ focused }) => {
+        if (focused) this.refreshShown();
+      }),
       window.onDidChangeActiveTextEditor((editor) => {
         if (editor !== undefined) this.noteActive(editor.document.uri);
       }),
@@ -101,6 +108,14 @@ export class WorkspaceFolders implements Folders {
     });
     controller.onDidChange(() => this.emitter.fire());
     return controller;
+  }
+
+  /** What another window did meanwhile is seen when the user comes back to this one. */
+  private refreshShown(): void {
+    const now = performance.now();
+    if (now - this.lastRefresh < millisecondsBetweenRefreshes) return;
+    this.lastRefresh = now;
+    for (const controller of this.controllers.values()) void controller.refreshShown();
   }
 
   private noteActive(uri: Uri): void {

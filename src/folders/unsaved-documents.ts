@@ -10,13 +10,18 @@ const longestText = 1_000_000;
 /** `tell` is given the document's folder by its path, the change, and nothing about documents outside of all folders. */
 export function trackUnsavedDocuments(tell: (folder: string, change: FileChange) => void): Disposable {
   const timers = new Map<TextDocument, NodeJS.Timeout>();
+  /** Addresses of documents of which an unsaved text was told. */
+  const toldUnsaved = new Set<string>();
   const report = (document: TextDocument, change: (path: string) => FileChange | null) => {
     clearTimeout(timers.get(document));
     timers.delete(document);
     const folder = document.uri.scheme === 'file' ? workspace.getWorkspaceFolder(document.uri) : undefined;
     if (folder === undefined) return;
     const told = change(pathInFolder(folder.uri, document.uri));
-    if (told !== null) tell(folder.uri.fsPath, told);
+    if (told === null) return;
+    if (told.text === undefined) toldUnsaved.delete(document.uri.toString());
+    else toldUnsaved.add(document.uri.toString());
+    tell(folder.uri.fsPath, told);
   };
   const onDisk = (document: TextDocument) => report(document, (path) => ({ path, kind: 'changed' }));
   return Disposable.from(
@@ -33,7 +38,8 @@ export function trackUnsavedDocuments(tell: (folder: string, change: FileChange)
     }),
     workspace.onDidSaveTextDocument(onDisk),
     workspace.onDidCloseTextDocument((document) => {
-      if (timers.has(document) || document.isDirty) onDisk(document);
+      // Closed without being saved.
+      if (timers.has(document) || toldUnsaved.has(document.uri.toString())) onDisk(document);
     }),
     {
       dispose: () => {

@@ -42,9 +42,10 @@ async function show(context: LiftContext): Promise<void> {
     if (folder === undefined) return;
     await folder.update();
     const uri = reportUri(folder.folder.uri);
-    const preview = (await commands.getCommands(true)).includes('markdown.showPreview');
-    if (preview) await commands.executeCommand('markdown.showPreview', uri);
-    else await window.showTextDocument(uri, { preview: true });
+    // Markdown's own extension may be switched off.
+    await commands
+      .executeCommand('markdown.showPreview', uri)
+      .then(undefined, () => window.showTextDocument(uri, { preview: true }));
   } catch (error) {
     void window.showErrorMessage(l10n.t('LIFT: {0}', error instanceof Error ? error.message : String(error)));
   }

@@ -44,7 +44,7 @@ export function statusText(
   return said(
     `$(book) LIFT ${share}${dirty > 0 ? ` ●${countText(dirty)}` : ''}`,
     dirty > 0
-      ? l10n.t('LIFT knows {0} of {1}; {2} files have changed since', share, active.name, countText(dirty))
+      ? l10n.t('LIFT knows {0} of {1}. Files changed since: {2}', share, active.name, countText(dirty))
       : l10n.t('LIFT knows {0} of {1}', share, active.name),
   );
 }

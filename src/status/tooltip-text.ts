@@ -39,10 +39,10 @@ function folderText(folder: FolderState, now: number): string {
     );
   }
   if (folder.dirty > 0 && folder.version !== null) {
-    lines.push(l10n.t('$(circle-filled) {0} files changed since', countText(folder.dirty)));
+    lines.push(l10n.t('$(circle-filled) Files changed since: {0}', countText(folder.dirty)));
   }
   if (folder.skipped.length > 0)
-    lines.push(l10n.t('{0} files and folders are left out', countText(folder.skipped.length)));
+    lines.push(l10n.t('Files and folders left out: {0}', countText(folder.skipped.length)));
   return lines.join('  \n');
 }
 

@@ -14,8 +14,9 @@ import {
 } from 'vscode';
 import type { AskResult, ConversationTurn } from '../../protocol/host.ts';
 import type { FileMention, Switches, ToView, Turn } from '../../protocol/view.ts';
-import { type AskListener, ask } from '../ask/ask.ts';
+import { type AskListener, ask, type Question } from '../ask/ask.ts';
 import { type OpenEditor, readOpenFiles } from '../ask/open-files.ts';
+import { readsTexts } from '../ask/reads-texts.ts';
 import type { LiftContext } from '../lift-context.ts';
 import { CoalescedText } from './coalesced-text.ts';
 import type { ContextItems } from './context-items.ts';
@@ -119,9 +120,10 @@ export class Answering implements Disposable {
     try {
       const shown = editors ?? (switches.openFiles ? this.editorsOf(folder) : []);
       const { openFiles, leftOut } = await readOpenFiles(withMentions(shown, turn.mentions, folder));
-      const { adapter: useAdapter, evidence: useEvidence } = switches;
+      const { adapter: useAdapter } = switches;
+      const evidence = !switches.evidence ? 'off' : readsTexts() ? 'auto' : 'on';
       const { question } = turn;
-      const asked = { folder, question, openFiles, useAdapter, useEvidence, conversation };
+      const asked: Question = { folder, question, openFiles, useAdapter, evidence, conversation };
       const result = await ask(context.host, asked, listener, cancellation.token);
       text.drop();
       if (this.running === running) this.change(turn, finished(result, leftOut));
@@ -149,7 +151,7 @@ export class Answering implements Disposable {
 
   private change(turn: Turn, change: Partial<Turn>): void {
     Object.assign(turn, change);
-    this.options.conversations.changed();
+    this.options.conversations.save();
     this.options.post({ type: 'turn', turn });
   }
 

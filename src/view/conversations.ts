@@ -43,7 +43,7 @@ export class Conversations implements Disposable {
   startNew(): void {
     if (this.currentConversation().turns.length > 0) this.currentId = this.addEmpty();
     this.dropEmpty();
-    this.changed();
+    this.save();
   }
 
   /** Makes an earlier conversation the current one; false where there is none of this id. */
@@ -51,24 +51,24 @@ export class Conversations implements Disposable {
     if (!this.conversations.some((conversation) => conversation.id === id)) return false;
     this.currentId = id;
     this.dropEmpty();
-    this.changed();
+    this.save();
     return true;
   }
 
   delete(id: string): void {
     this.conversations = this.conversations.filter((conversation) => conversation.id !== id);
     if (this.currentId === id) this.currentId = this.addEmpty();
-    this.changed();
+    this.save();
   }
 
-  /** Adds a turn to the current conversation, which moves to the front. The turn is kept, not copied: `changed` tells of its changes. */
+  /** Adds a turn to the current conversation, which moves to the front. The turn is kept, not copied; `save` or `changed` tells of its later changes. */
   add(turn: Turn): void {
     const conversation = this.currentConversation();
     if (conversation.turns.length === 0) conversation.title = titleOf(turn.question);
     conversation.turns.push(turn);
     conversation.updated = new Date().toISOString();
     this.conversations = [conversation, ...this.conversations.filter((other) => other !== conversation)];
-    this.changed();
+    this.save();
   }
 
   /** Removes a turn of the current conversation and those after it. */
@@ -76,10 +76,10 @@ export class Conversations implements Disposable {
     const { turns } = this.currentConversation();
     const index = turns.findIndex(({ id }) => id === turnId);
     if (index >= 0) turns.splice(index);
-    this.changed();
+    this.save();
   }
 
-  /** Something of a turn changed; it is saved within two seconds. */
+  /** An answer grew; it is saved within two seconds. */
   changed(): void {
     this.timer ??= setTimeout(() => this.save(), MILLISECONDS_BETWEEN_SAVES);
   }

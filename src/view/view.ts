@@ -10,6 +10,7 @@ import {
   type WebviewViewProvider,
   type WebviewViewResolveContext,
   window,
+  workspace,
 } from 'vscode';
 import type { FromView, ToView, ViewState } from '../../protocol/view.ts';
 import type { LiftContext } from '../lift-context.ts';
@@ -21,6 +22,7 @@ import { shownFolders } from './folder-states.ts';
 import { FileFinder } from './mentions.ts';
 import { readMessage } from './messages.ts';
 import { pageHtml, pageRoot } from './page.ts';
+import { inputQuestion, inputQuestionAboutSelection } from './question-input.ts';
 import { KeptSwitches } from './switches.ts';
 import { pageWords } from './words.ts';
 
@@ -76,6 +78,10 @@ class LiftView implements Disposable {
       this.contextItems.onDidChange(() => this.postContext()),
       context.folders.onDidChange(() => this.postFoldersSoon()),
       context.host.onDidChangeState(() => this.postFoldersSoon()),
+      workspace.onDidChangeConfiguration((change) => {
+        if (change.affectsConfiguration('lift.model') || change.affectsConfiguration('lift.evidence'))
+          this.postContext();
+      }),
       this.answering,
       this.conversations,
     ];
@@ -93,38 +99,18 @@ class LiftView implements Disposable {
   }
 
   async askByCommand(given: unknown): Promise<void> {
-    const question =
-      typeof given === 'string'
-        ? given
-        : await window.showInputBox({
-            title: l10n.t('Ask LIFT'),
-            prompt: l10n.t('A question about this workspace'),
-            ignoreFocusOut: true,
-          });
-    if (question === undefined || question.trim() === '') return;
+    const question = typeof given === 'string' ? given.trim() : await inputQuestion();
+    if (question === '') return;
     await this.reveal();
-    await this.answering.ask(question.trim(), []);
+    await this.answering.ask(question, []);
   }
 
   async askAboutSelection(): Promise<void> {
-    const selected = this.contextItems.editors().filter(({ selection }) => selection !== undefined);
-    const editor = selected.find(({ isActive }) => isActive);
-    if (editor?.selection === undefined) {
-      void window.showInformationMessage(
-        l10n.t('Select the lines of a file of this workspace that you want to ask about.'),
-      );
-      return;
-    }
-    const { from, to } = editor.selection;
-    const lines = from === to ? l10n.t('line {0}', from) : l10n.t('lines {0}–{1}', from, to);
-    const question = await window.showInputBox({
-      title: l10n.t('Ask LIFT about the selection'),
-      prompt: l10n.t('A question about {0}, {1}', editor.path, lines),
-      ignoreFocusOut: true,
-    });
-    if (question === undefined || question.trim() === '') return;
+    const editor = this.contextItems.editors().find(({ isActive }) => isActive);
+    const question = await inputQuestionAboutSelection(editor);
+    if (editor === undefined || question === '') return;
     await this.reveal();
-    await this.answering.ask(question.trim(), [], [editor]);
+    await this.answering.ask(question, [], [editor]);
   }
 
   async newConversation(): Promise<void> {

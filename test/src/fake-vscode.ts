@@ -200,6 +200,17 @@ export const l10n = {
 
 const nothing = new EventEmitter<never>();
 
+/** What a test makes happen in the editor. */
+export const events = {
+  textChanged: new EventEmitter<{ document: FakeDocument; contentChanges: unknown[] }>(),
+  saved: new EventEmitter<FakeDocument>(),
+  closed: new EventEmitter<FakeDocument>(),
+  foldersChanged: new EventEmitter<void>(),
+  trusted: new EventEmitter<void>(),
+  activeEditorChanged: new EventEmitter<FakeEditor | undefined>(),
+  windowStateChanged: new EventEmitter<{ focused: boolean }>(),
+};
+
 /** Fired by a test after it changed `editor.settings`. */
 export const settingsChange = new EventEmitter<{ affectsConfiguration(name: string): boolean }>();
 
@@ -207,7 +218,8 @@ export const window = {
   activeTextEditor: undefined as FakeEditor | undefined,
   visibleTextEditors: [] as FakeEditor[],
   tabGroups: { all: [] as { tabs: { input: unknown }[] }[], onDidChangeTabs: nothing.event },
-  onDidChangeActiveTextEditor: nothing.event,
+  onDidChangeActiveTextEditor: events.activeEditorChanged.event,
+  onDidChangeWindowState: events.windowStateChanged.event,
   onDidChangeVisibleTextEditors: nothing.event,
   onDidChangeTextEditorSelection: new EventEmitter<void>().event,
   registerWebviewViewProvider(id: string, provider: { resolveWebviewView(view: unknown): void }) {
@@ -235,8 +247,11 @@ export const workspace = {
   isTrusted: true,
   workspaceFolders: [] as { uri: Uri; name: string; index: number }[],
   textDocuments: [] as FakeDocument[],
-  onDidChangeTextDocument: nothing.event,
-  onDidSaveTextDocument: nothing.event,
+  onDidChangeTextDocument: events.textChanged.event,
+  onDidSaveTextDocument: events.saved.event,
+  onDidCloseTextDocument: events.closed.event,
+  onDidChangeWorkspaceFolders: events.foldersChanged.event,
+  onDidGrantWorkspaceTrust: events.trusted.event,
   onDidChangeConfiguration: settingsChange.event,
   getWorkspaceFolder: ({ path }: Uri) => workspace.workspaceFolders.find(({ uri }) => path.startsWith(`${uri.path}/`)),
   asRelativePath(uri: Uri) {

@@ -69,14 +69,14 @@ describe('a hostile answer', () => {
       [
         '[a](command:workbench.action.terminal.new) [b](javascript:window.pwned=1) [c](data:text/html,<script>1</script>)',
         '[d](file:///etc/passwd) [e](vscode://x/y) [f](vbscript:x) [g](JaVaScRiPt:window.pwned=1) [h](&#106;avascript:window.pwned=1)',
-        '[i](//evil.example/x) [j](x" onclick="window.pwned=1) [k](\u0001javascript:window.pwned=1) [l](blob:https://x/y)',
+        '[i](//evil.example/x) [j](x" onclick="window.pwned=1) [k](\u0001javascript:window.pwned=1) [l](blob:x/y)',
         '<javascript:window.pwned=1> <command:x> command:x javascript:window.pwned=1',
         '[good](https://good.example/a?b=1&c="d") https://bare.example/x',
       ].join('\n\n'),
     );
     const links = answer().getByRole('link');
     expect(await links.allInnerTexts()).toEqual(['good', 'https://bare.example/x']);
-    for (const text of ['a', 'd', 'i']) await answer().getByText(text, { exact: false }).first().click();
+    for (const paragraph of (await answer().locator('> p').all()).slice(0, 3)) await paragraph.click();
     await links.nth(0).click();
     expect(await view.nextPost('openLink')).toEqual({ type: 'openLink', url: 'https://good.example/a?b=1&c=%22d%22' });
     await links.nth(1).click({ button: 'middle' });
@@ -90,8 +90,7 @@ describe('a hostile answer', () => {
     const names = ['"><img src=x onerror=window.pwned=1>', '__proto__', 'constructor', '../../etc', `${'x'.repeat(5000)}`, 'js" onload="x'];
     await open(names.map((name) => `\`\`\`${name}\nlet a = 1;\n\`\`\``).join('\n\n'));
     expect(await answer().locator('.code-block').count()).toBe(names.length);
-    expect(await answer().locator('.code-language').allInnerTexts()).toEqual(['', '__proto__', 'constructor', '../../etc', '', '']
-      .map((name) => (name.includes('/') ? '' : name)));
+    expect(await answer().locator('.code-language').allInnerTexts()).toEqual(['', '__proto__', 'constructor', '', '', '']);
     await answer().getByRole('button', { name: 'Put into a new file' }).first().click();
     expect(await view.nextPost('newFile')).toEqual({ type: 'newFile', text: 'let a = 1;\n', language: '' });
   });
@@ -128,7 +127,7 @@ describe('a hostile answer', () => {
     ['an unclosed fence of 1 MB', `\`\`\`ts\n${'let a = [1, 2, 3];\n'.repeat(55_000)}`],
     ['unclosed fences', '```\n~~~\n````\n'.repeat(2000)],
     ['10,000 nested quotes', `${'>'.repeat(10_000)} deep`],
-    ['10,000 nested quotes on their lines', Array.from({ length: 300 }, (_, depth) => `${'> '.repeat(depth)}x`).join('\n')],
+    ['300 levels of quotes', Array.from({ length: 300 }, (_, depth) => `${'> '.repeat(depth)}x`).join('\n')],
     ['10,000 list items', Array.from({ length: 10_000 }, (_, index) => `${index + 1}. item`).join('\n')],
     ['1,000 nested lists', Array.from({ length: 1000 }, (_, depth) => `${'  '.repeat(depth)}- x`).join('\n')],
     ['brackets', `${'['.repeat(50_000)}${'](x)'.repeat(1000)}`],

@@ -66,7 +66,7 @@ async function newContext(browser: Browser, width: number, height: number, reduc
     viewport: { width, height },
     reducedMotion: reducedMotion ? 'reduce' : 'no-preference',
   });
-  context.setDefaultTimeout(20_000);
+  context.setDefaultTimeout(60_000);
   return context;
 }
 
@@ -135,6 +135,7 @@ async function bundleView(): Promise<{ script: string; styles: string }> {
     bundle: true,
     ...webviewBundle,
   });
+  if (!outputFiles) throw new Error('The bundler gave no files.');
   const text = (extension: string) => outputFiles.find(({ path }) => path.endsWith(extension))!.text;
   return { script: text('.js'), styles: text('.css') };
 }

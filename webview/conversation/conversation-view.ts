@@ -60,8 +60,8 @@ export class ConversationView {
       element('div', { class: 'conversation-body' }, this.scroller, this.history.element, this.latest),
       this.questionBox.element,
     );
-    this.element.addEventListener('keydown', (event) => {
-      if (event.key === 'Escape') this.questionBox.stop();
+    document.addEventListener('keydown', (event) => {
+      if (event.key === 'Escape' && this.element.checkVisibility()) this.questionBox.stop();
     });
   }
 

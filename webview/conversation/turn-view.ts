@@ -14,7 +14,7 @@ export class TurnView {
   readonly element: HTMLElement;
   private readonly question = element('div', { class: 'question-text', dir: 'auto' });
   private readonly mentions = element('ul', { class: 'question-mentions', 'aria-label': word('Mentioned files') });
-  private readonly answer = element('div', { class: 'answer', dir: 'auto' });
+  private readonly answer = element('div', { class: 'answer' });
   private readonly waiting = element('div', { class: 'waiting' }, busyRing(), element('span'));
   private readonly details = element('div', { class: 'turn-details' });
   private readonly markdown: StreamedMarkdown;

@@ -17,6 +17,7 @@ export class CodeBlock {
   private readonly frame: HTMLElement;
   private readonly lastLine = document.createTextNode('');
   private readonly pieces: string[] = [];
+  private openLines: HTMLElement | null = null;
   private lineCount = 0;
 
   constructor(private readonly language: string) {
@@ -43,7 +44,13 @@ export class CodeBlock {
   /** Of whole lines, or of a part of a line too long to wait for its end. */
   append(text: string): void {
     this.pieces.push(text);
-    this.lastLine.before(visibleControls(text));
+    if (!this.openLines) {
+      this.openLines = element('span', { class: 'lines' });
+      this.lastLine.before(this.openLines);
+    }
+    this.openLines.append(visibleControls(text));
+    // Lines that are laid out stay as they are when others come, because each group is a box of its own.
+    if (text.endsWith('\n')) this.openLines = null;
     for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) this.lineCount++;
     if (this.lineCount > linesShown) this.frame.classList.add('long');
   }

@@ -66,8 +66,9 @@ export function topLevelBlocks(text: string): Block[] {
 }
 
 /** Code blocks come as `pre` with their language in `data-language`. */
-export function renderBlock(block: Block): DocumentFragment {
-  const fragment = DOMPurify.sanitize(parser.renderer.render(block.tokens, parser.options, {}), allowed);
+export function renderBlocks(blocks: readonly Block[]): DocumentFragment {
+  const tokens = blocks.flatMap((block) => block.tokens);
+  const fragment = DOMPurify.sanitize(parser.renderer.render(tokens, parser.options, {}), allowed);
   for (const link of fragment.querySelectorAll('a')) {
     const address = link.dataset.address ?? '';
     link.replaceWith(isWebAddress(address) ? webLink(link, address) : plain(link));

@@ -3,16 +3,20 @@
 import { drawInFrames } from '../frames.ts';
 import { upgradeCode } from './code-block.ts';
 import { OpenFence } from './open-fence.ts';
-import { type Block, fenceLanguage, renderBlock, topLevelBlocks } from './render-markdown.ts';
+import { type Block, fenceLanguage, renderBlocks, topLevelBlocks } from './render-markdown.ts';
 
 /** A block that is longer is drawn as several. Characters. */
 const longestPiece = 20_000;
+const shortestPiece = 2000;
+const firstPiece = 4000;
+/** Pieces that take longer are followed by shorter ones. Milliseconds. */
+const longestDrawing = 8;
 /** The last block is drawn again after at least this many times as long as drawing it took. */
 const restPerDrawing = 3;
 
 interface Watcher {
   /** Nodes that are drawn for good. */
-  settled(nodes: readonly Node[]): void;
+  settled(nodes: readonly Element[]): void;
   drawn(complete: boolean): void;
 }
 
@@ -24,9 +28,10 @@ export class StreamedMarkdown {
   /** Up to where the text is drawn for good. */
   private settledTo = 0;
   private drawnTo = 0;
-  private openNodes: Node[] = [];
+  private openNodes: Element[] = [];
   private fence: OpenFence | null = null;
   private nextDrawing = 0;
+  private pieceLength = firstPiece;
   private readonly draw = (deadline: number): boolean => this.drawUntil(deadline);
 
   constructor(
@@ -71,6 +76,7 @@ export class StreamedMarkdown {
     this.openNodes = [];
     this.fence = null;
     this.nextDrawing = 0;
+    this.pieceLength = firstPiece;
   }
 
   private drawUntil(deadline: number): boolean {
@@ -103,11 +109,17 @@ export class StreamedMarkdown {
     const last = blocks.at(-1);
     const ended = whole && this.finished;
     let settled = ended ? blocks.length : settledBlocks(blocks, piece);
-    if (!whole && settled === 0 && !startsFence(last, piece)) settled = blocks.length;
+    if (!whole && settled === 0 && !startsFence(last, piece)) {
+      if (this.pieceLength < longestPiece) {
+        this.pieceLength = longestPiece;
+        return;
+      }
+      settled = blocks.length;
+    }
 
-    for (const node of this.openNodes) node.parentNode?.removeChild(node);
+    for (const node of this.openNodes) node.remove();
     this.openNodes = [];
-    for (const block of blocks.slice(0, settled)) this.watcher.settled(this.place(block));
+    if (settled > 0) this.watcher.settled(this.place(blocks.slice(0, settled)));
     const open = blocks.slice(settled);
     const from = this.settledTo;
     // A line of spaces may yet become the indentation of a block.
@@ -122,15 +134,18 @@ export class StreamedMarkdown {
       this.settledTo = from + last.firstLineEnd;
       this.drawFence(this.fence);
     } else {
-      this.openNodes = open.flatMap((block) => this.place(block));
+      this.openNodes = this.place(open);
     }
     const ends = performance.now();
-    this.nextDrawing = ends + (ends - began) * restPerDrawing;
+    const took = ends - began;
+    this.nextDrawing = ends + took * restPerDrawing;
+    this.pieceLength =
+      took > longestDrawing ? Math.max(shortestPiece, this.pieceLength >> 1) : Math.min(longestPiece, this.pieceLength * 2);
   }
 
   /** As much of the text as is read at once: whole lines where there are any, never half a character. */
   private nextPiece(): { piece: string; whole: boolean } {
-    const rest = this.text.slice(this.settledTo, this.settledTo + longestPiece);
+    const rest = this.text.slice(this.settledTo, this.settledTo + this.pieceLength);
     if (this.settledTo + rest.length === this.text.length) return { piece: rest, whole: true };
     const lineEnd = rest.lastIndexOf('\n') + 1;
     if (lineEnd > 0) return { piece: rest.slice(0, lineEnd), whole: false };
@@ -138,8 +153,9 @@ export class StreamedMarkdown {
     return { piece: splitsCharacter ? rest.slice(0, -1) : rest, whole: false };
   }
 
-  private place(block: Block): Node[] {
-    const fragment = renderBlock(block);
+  private place(blocks: readonly Block[]): Element[] {
+    if (blocks.length === 0) return [];
+    const fragment = renderBlocks(blocks);
     upgradeCode(fragment);
     const nodes = [...fragment.children];
     this.container.append(...nodes);

@@ -7,7 +7,14 @@ import { type BrowserContext, chromium } from 'playwright-core';
 import { chromiumBinary } from '../setup/places.mjs';
 import { CodeServer } from './code-server.ts';
 import { nativeHosts } from './native-hosts.ts';
+import { until } from './until.ts';
 import { Workbench } from './workbench.ts';
+
+/**
+ * How long the embedded model is trained where a test asks what it has learned; $LIFT_E2E_MINUTES on a machine that is slower than two
+ * free cores.
+ */
+export const minutesToLearn = Number(process.env.LIFT_E2E_MINUTES ?? 1.5);
 
 export interface LabOptions {
   /** Names the folder of what is kept. */
@@ -42,7 +49,8 @@ export class Lab {
     const server = await CodeServer.start({
       home,
       vsix: packagedExtension(),
-      settings: options.settings ?? {},
+      // Whatever else this machine does, the tests' absorptions are not to wait for it.
+      settings: { 'lift.power': 'always', ...options.settings },
       environment: options.environment ?? {},
     });
     const browser = await chromium.launchPersistentContext(join(home, 'browser'), {
@@ -103,6 +111,8 @@ export class Lab {
   async close(): Promise<void> {
     await this.browser.close();
     await this.server.stop();
+    // Hosts end by themselves when those who started them are gone.
+    await until('the native hosts to end', () => this.nativeHosts().length === 0);
     const logs = join(this.home, 'data', 'logs');
     if (existsSync(logs)) cpSync(logs, join(this.keptFolder, 'logs'), { recursive: true });
     rmSync(this.home, { recursive: true, force: true, maxRetries: 10, retryDelay: 300 });

@@ -80,6 +80,17 @@ export class Workbench {
     return text;
   }
 
+  /** Waits until nothing is absorbed any more; gives the status bar item's text. */
+  async untilAbsorbed(seconds: number): Promise<string> {
+    const spinner = this.status.locator('.codicon-sync');
+    await until(
+      'the absorption to begin',
+      async () => (await spinner.count()) > 0 || /%/.test(await this.statusText()),
+    );
+    await until('the absorption to end', async () => (await spinner.count()) === 0, seconds);
+    return await this.statusText();
+  }
+
   /** Trusts the workspace in the editor that the status bar's restricted mode opens. */
   async trust(): Promise<void> {
     const restricted = this.page.locator('[id="status.workspaceTrust"]');
@@ -105,12 +116,16 @@ export class Workbench {
     await this.page.locator('.quick-input-widget input.input').fill(path);
     await this.quickPickRows().first().click();
     const name = path.split('/').at(-1)!;
-    await this.page.locator('.tab.active').filter({ hasText: name }).waitFor();
+    await until(`${name} in front`, async () => (await this.activeEditor()) === name);
   }
 
   /** Title of the editor in front. */
   async activeEditor(): Promise<string> {
-    return ((await this.page.locator('.tab.active .label-name').first().textContent()) ?? '').trim();
+    return (await this.activeTab().getAttribute('data-resource-name')) ?? '';
+  }
+
+  private activeTab(): Locator {
+    return this.page.locator('.editor-group-container.active .tab.active');
   }
 
   /** Where the cursor or the selection is, as the status bar says it: such as `Ln 12, Col 1 (40 selected)`. */
@@ -127,6 +142,9 @@ export class Workbench {
 
   async save(): Promise<void> {
     await this.page.keyboard.press('Control+S');
-    await this.page.locator('.tab.active.dirty').waitFor({ state: 'detached' });
+    await until(
+      'the file to be saved',
+      async () => !/\bdirty\b/.test((await this.activeTab().getAttribute('class')) ?? ''),
+    );
   }
 }

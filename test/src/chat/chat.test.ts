@@ -9,6 +9,7 @@ import {
   ChatResponseTurn,
   chat,
   documentOf,
+  editor,
   editorOf,
   inFolder,
   LanguageModelTextPart,
@@ -129,6 +130,21 @@ describe('the participant', () => {
     expect(asked[0]!.params.openFiles).toEqual([{ path: 'x.ts', text: '1\n2\n3\n4', selection: { from: 2, to: 3 } }]);
     asked[0]!.answer();
     await ended;
+  });
+
+  it('shows what is open to a model that can read, and to no other', async () => {
+    const { asked } = open();
+    const document = documentOf(inFolder('/a', 'x.ts'), 'text');
+    workspace.textDocuments = [document];
+    window.activeTextEditor = editorOf(document);
+    for (const model of ['', '/models/larger']) {
+      editor.settings['lift.model'] = model;
+      const ended = participant().handler(request('why?'), { history: [] }, stream(), token());
+      await vi.waitFor(() => expect(asked).toHaveLength(model === '' ? 1 : 2));
+      asked.at(-1)!.answer();
+      await ended;
+    }
+    expect(asked.map(({ params }) => params.openFiles.length)).toEqual([0, 1]);
   });
 
   it('offers to absorb where the base model answered', async () => {

@@ -33,25 +33,23 @@ function setUp(name = 'a', options: { isPaused?: boolean; agrees?: boolean } = {
   const told: string[] = [];
   const sent: string[] = [];
   const hold = { reason: null as string | null };
-  const run = new AbsorptionRun(
-    {
-      queue,
-      holdReason: () => hold.reason,
-      absorb: (signal) =>
-        new Promise((resolve, reject) => {
-          const finish = () => resolve(result);
-          signal.addEventListener('abort', () => resolve({ ...result, end: 'cancelled' }));
-          attempts.push({ signal, finish, fail: reject });
-        }),
-      pause: async () => void sent.push('pause'),
-      resume: async () => void sent.push('resume'),
-      agrees: async () => options.agrees ?? true,
-      tell: (phase, message) => told.push(message === null ? phase : `${phase}: ${message}`),
-      words: { restarting: 'restarting', elsewhere: 'elsewhere' },
-      elsewhereMilliseconds: 1,
-    },
-    options.isPaused ?? false,
-  );
+  const run = new AbsorptionRun({
+    queue,
+    holdReason: () => hold.reason,
+    absorb: (signal) =>
+      new Promise((resolve, reject) => {
+        const finish = () => resolve(result);
+        signal.addEventListener('abort', () => resolve({ ...result, end: 'cancelled' }));
+        attempts.push({ signal, finish, fail: reject });
+      }),
+    pause: async () => void sent.push('pause'),
+    resume: async () => void sent.push('resume'),
+    agrees: async () => options.agrees ?? true,
+    tell: (phase, message) => told.push(message === null ? phase : `${phase}: ${message}`),
+    words: { restarting: 'restarting', elsewhere: 'elsewhere' },
+    elsewhereMilliseconds: 1,
+  });
+  if (options.isPaused) void run.pause();
   const ended = run.run().then(
     (end) => end,
     (error: Error) => error,
@@ -147,7 +145,7 @@ describe('pausing and stopping', () => {
     expect(await ended).toMatchObject({ kind: 'done' });
   });
 
-  it('begins paused where it was paused before', async () => {
+  it('does not begin before it is resumed, where it is paused first', async () => {
     const { run, attempts, told } = setUp('a', { isPaused: true });
     await settle();
     expect(attempts).toEqual([]);
@@ -166,7 +164,7 @@ describe('pausing and stopping', () => {
   });
 
   it.each(['paused', 'held', 'waiting', 'elsewhere'])('stops while %s', async (how) => {
-    const first = how === 'waiting' ? setUp('first') : null;
+    const others = how === 'waiting' ? [setUp('first')] : [];
     await settle();
     const { run, ended, attempts, hold } = setUp('a', { isPaused: how === 'paused' });
     if (how === 'held') hold.reason = 'battery';
@@ -174,8 +172,10 @@ describe('pausing and stopping', () => {
     if (how === 'elsewhere') attempts[0]!.fail(new HostError('locked', HostErrorCode.locked));
     run.stop();
     expect(await ended).toMatchObject({ kind: expect.stringMatching(/stopped|done/) });
-    first?.attempts[0]!.finish();
-    await first?.ended;
+    for (const other of others) {
+      other.attempts[0]!.finish();
+      await other.ended;
+    }
     expect(queue.isBusy).toBe(false);
   });
 });

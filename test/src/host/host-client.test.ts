@@ -56,7 +56,7 @@ function program(name: string, text: string): string {
 }
 
 async function until(condition: () => boolean): Promise<void> {
-  for (let attempt = 0; attempt < 1500 && !condition(); attempt++) {
+  for (let attempt = 0; attempt < 5000 && !condition(); attempt++) {
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   expect(condition()).toBe(true);

@@ -197,7 +197,16 @@ describe('answering', () => {
     await ended;
   });
 
+  it('shows the embedded model evidence only because the switch asks for it', async () => {
+    const { answering, asked } = open();
+    void answering.ask('why?', []);
+    await reached(asked, 1);
+    expect(asked[0]!.params.evidence).toBe(4);
+    answering.stop();
+  });
+
   it('leaves evidence to the host unless a number is set, and moves senseless settings into range', async () => {
+    editor.settings['lift.model'] = '/models/larger';
     const { answering, asked } = open();
     void answering.ask('why?', []);
     await reached(asked, 1);

@@ -51,11 +51,12 @@ describe('conversations', () => {
     ]);
   });
 
-  it('are saved without being told to, also while an answer grows', () => {
+  it('are saved as soon as something was asked, and while an answer grows', () => {
     const memento = new FakeMemento();
     const conversations = open(memento);
     const growing = turn('1', { phase: 'streaming', answer: 'so' });
     conversations.add(growing);
+    expect(open(memento).current.turns[0]!.question).toBe('question 1');
     growing.answer = 'so far';
     conversations.changed();
     vi.advanceTimersByTime(2000);

@@ -10,6 +10,7 @@ import {
   inFolder,
   openWindow,
   Selection,
+  settingsChange,
   type Uri,
   window,
   workspace,
@@ -74,7 +75,7 @@ describe('the view', () => {
     const { state } = last(posted, 'state');
     expect(state.host.phase).toBe('ready');
     expect(state.folders.map(({ name }) => name)).toEqual(['a']);
-    expect(state.switches).toEqual({ adapter: true, evidence: true, openFiles: true });
+    expect(state.switches).toEqual({ adapter: true, evidence: false, openFiles: false });
     expect(state.conversation.turns).toEqual([]);
   });
 
@@ -108,12 +109,28 @@ describe('the view', () => {
     const memento = new FakeMemento();
     const first = open(memento);
     first.show();
-    first.say({ type: 'setSwitch', name: 'evidence', on: false });
-    expect(last(first.posted, 'context').switches).toEqual({ adapter: true, evidence: false, openFiles: true });
+    first.say({ type: 'setSwitch', name: 'evidence', on: true });
+    expect(last(first.posted, 'context').switches).toEqual({ adapter: true, evidence: true, openFiles: false });
     const second = open(memento);
     second.show();
     second.say({ type: 'ready' });
-    expect(last(second.posted, 'state').state.switches.evidence).toBe(false);
+    expect(last(second.posted, 'state').state.switches.evidence).toBe(true);
+  });
+
+  it('switches texts on by itself for a model that can read them', () => {
+    const { posted, show } = open();
+    show();
+    editor.settings['lift.model'] = '/models/larger';
+    settingsChange.fire({ affectsConfiguration: (name) => name === 'lift.model' });
+    expect(last(posted, 'context').switches).toEqual({ adapter: true, evidence: true, openFiles: true });
+  });
+
+  it('switches evidence on where a number of passages is set', () => {
+    const { posted, show, say } = open();
+    editor.settings['lift.evidence'] = 3;
+    show();
+    say({ type: 'ready' });
+    expect(last(posted, 'state').state.switches).toEqual({ adapter: true, evidence: true, openFiles: false });
   });
 
   it('does for the page what it asks for, and nothing for folders that there are not', async () => {
