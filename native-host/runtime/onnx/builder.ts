@@ -62,6 +62,19 @@ export class OnnxBuilder {
     return this.one('Cast', [x], { to: code });
   }
 
+  /**
+   * `value` as it is, but not there before the others are. onnxruntime knows no order but that of values, so zero times
+   * an element of each of the others is added.
+   */
+  after(value: string, others: readonly string[]): string {
+    const first = others.map((other) => {
+      const flat = this.reshape(other, [-1]);
+      return this.one('Slice', [flat, this.int64([0]), this.int64([1]), this.int64([0])]);
+    });
+    const sum = first.reduce((left, right) => this.one('Add', [left, right]));
+    return this.one('Add', [value, this.one('Mul', [sum, this.float(0)])]);
+  }
+
   float(value: number): string {
     return this.constant('float32', [], new Uint8Array(Float32Array.of(value).buffer));
   }

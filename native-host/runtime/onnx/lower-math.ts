@@ -14,6 +14,8 @@ export const mathLowerings: Record<string, Lowering> = {
   scaleBy: elementwise('Mul'),
   sigmoid: elementwise('Sigmoid'),
 
+  after: ({ builder, inputs: [value, ...others] }) => [builder.after(value!, others)],
+
   // One Slice each: webgpu's Split has no more outputs than a shader has storage buffers.
   unflatten: ({ builder, inputs: [flat], node }) => {
     let end = 0;
