@@ -1,5 +1,5 @@
-// `node dist/bench-engine.js [--shapes nano,135m,0.5b] [--kinds train,decode,load,scan]`: how fast the engine is, written
-// to bench/RESULTS.md. Each measurement is a process of its own, one after another, so that none sees another's memory.
+// `node dist/bench-engine.js [--shapes nano,135m,0.5b] [--kinds train,recompute,decode,load,scan]`: how fast the engine
+// is, written to bench/RESULTS.md. Each measurement is a process of its own, one after another, so that none sees another's memory.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -10,7 +10,7 @@ import { writeSection } from './results.ts';
 const { values: options } = parseArgs({
   options: {
     shapes: { type: 'string', default: 'nano,135m' },
-    kinds: { type: 'string', default: 'train,decode,load,scan' },
+    kinds: { type: 'string', default: 'train,recompute,decode,load,scan' },
     device: { type: 'string', default: 'cpu' },
   },
 });
@@ -26,7 +26,8 @@ const lines = [
 ];
 for (const kind of options.kinds.split(',')) {
   for (const shape of kind === 'scan' ? [null] : options.shapes.split(',')) {
-    const args = ['bench', kind, ...(shape === null ? [] : ['--shape', shape, '--device', options.device])];
+    const what = kind === 'recompute' ? ['train', '--recompute'] : [kind];
+    const args = ['bench', ...what, ...(shape === null ? [] : ['--shape', shape, '--device', options.device])];
     const output = await run(process.execPath, [commandLine, ...args, '--json']);
     const { rows } = lastLine(output) as { rows: BenchRow[] };
     lines.push('', `\`lift ${args.join(' ')}\``, '', table(rows));
