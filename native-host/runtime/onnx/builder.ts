@@ -7,6 +7,7 @@ export class OnnxBuilder {
   private readonly nodes: OnnxNode[] = [];
   private readonly initializers: OnnxInitializer[] = [];
   private readonly known = new Map<string, string[]>();
+  private readonly outputNames = new Map<string, string>();
   private nextName = 0;
 
   /** Adds a node with `count` outputs and returns their names. An empty input name leaves an optional input out. */
@@ -113,15 +114,19 @@ export class OnnxBuilder {
     this.initializers.push({ name, dtype: 'float32', shape, data: { location, byteOffset, byteLength } });
   }
 
-  /** Gives a value the name of an output. */
+  /** Gives a value the name of an output. What no node computes, and what is an output already, is copied. */
   nameOutput(value: string, output: string): void {
-    this.nodes.push({ opType: 'Identity', domain: '', inputs: [value], outputs: [output], attributes: {} });
+    const isComputed = this.nodes.some(({ outputs }) => outputs.includes(value));
+    if (isComputed && !this.outputNames.has(value)) this.outputNames.set(value, output);
+    else this.nodes.push({ opType: 'Identity', domain: '', inputs: [value], outputs: [output], attributes: {} });
   }
 
   /** The nodes and constants that the outputs depend on. */
   model(name: string, inputs: OnnxValueInfo[], outputs: OnnxValueInfo[]): OnnxModel {
     const needed = new Set(outputs.map((output) => output.name));
-    const nodes = [...this.nodes].reverse().filter((node) => {
+    const named = (names: readonly string[]) => names.map((value) => this.outputNames.get(value) ?? value);
+    const all = this.nodes.map((node) => ({ ...node, inputs: named(node.inputs), outputs: named(node.outputs) }));
+    const nodes = all.reverse().filter((node) => {
       if (!node.outputs.some((output) => needed.has(output))) return false;
       for (const input of node.inputs) needed.add(input);
       return true;
