@@ -97,7 +97,7 @@ export async function benchTrain(options: BenchOptions): Promise<BenchRow[]> {
       { name: "step ÷ products with the shape's own weights", value: (100 * rate) / ownRate, unit: '%' },
       { name: 'peak memory', value: memory, unit: 'MB' },
       {
-        name: 'of which were estimated for gradient and update',
+        name: 'estimated for gradient and update',
         value: (neededBytes(gradient) + neededBytes(update)) / 1e6,
         unit: 'MB',
       },
