@@ -18,6 +18,7 @@ const programs = {
   'bench-engine': 'bench/engine.ts',
   'bench-absorption': 'bench/absorption.ts',
   'bench-scaling': 'bench/scaling.ts',
+  'bench-recomputation': 'bench/recomputation.ts',
   'pretrain/data': 'scripts/pretrain/data.ts',
   'pretrain/facts': 'scripts/pretrain/facts.ts',
   'pretrain/pretrain': 'scripts/pretrain/pretrain.ts',
