@@ -1,6 +1,7 @@
 /** The extension's entry: makes what all features share, then lets each feature register itself. Nothing is started, read or watched before somebody asks. */
 import { join } from 'node:path';
 import { type ExtensionContext, env, l10n, version, window, workspace } from 'vscode';
+import type { InitializeParams } from '../protocol/host.ts';
 import { activateChat } from './chat/chat.ts';
 import { activateCommands } from './commands/commands.ts';
 import { activateDecorations } from './decorations/decorations.ts';
@@ -32,7 +33,7 @@ export function activate(extension: ExtensionContext): void {
           client: `${env.appName} ${version}`,
           storeRoot: extension.globalStorageUri.fsPath,
           ...(folder === undefined ? {} : { modelFolder: folder }),
-          ...(device === 'auto' ? {} : { device: device as 'cpu' | 'webgpu' }),
+          ...(device === 'auto' ? {} : { device: device as NonNullable<InitializeParams['device']> }),
         },
       };
     },

@@ -23,7 +23,7 @@ const api = acquireVsCodeApi();
 let kept = readKept(api.getState());
 /** Milliseconds. */
 const keptAfter = 100;
-let keeping: ReturnType<typeof setTimeout> | null = null;
+let isWaiting = false;
 
 export function post(message: FromView): void {
   api.postMessage(message);
@@ -36,8 +36,10 @@ export function keptState(): Readonly<KeptState> {
 /** Kept a moment later, so that an answer that scrolls the page does not send a message with each frame. */
 export function keep(change: Partial<KeptState>): void {
   kept = { ...kept, ...change };
-  keeping ??= setTimeout(() => {
-    keeping = null;
+  if (isWaiting) return;
+  isWaiting = true;
+  setTimeout(() => {
+    isWaiting = false;
     api.setState(kept);
   }, keptAfter);
 }

@@ -3,8 +3,8 @@ import './styles/view.css';
 import type { FolderState, HostState, ToView, ViewState } from '../protocol/view.ts';
 import { AbsorptionPanel } from './absorption/absorption-panel.ts';
 import { announcementRegion } from './announce.ts';
-import { absorbedShare } from './conversation/coverage-line.ts';
 import { ConversationView } from './conversation/conversation-view.ts';
+import { absorbedShare } from './conversation/coverage-line.ts';
 import { keep, keptState, post } from './extension-link.ts';
 import { percent } from './quantities.ts';
 import { type Tabs, tabs } from './toolkit.ts';
@@ -43,14 +43,17 @@ function showState(state: ViewState): void {
 function show({ conversation, absorption, tabs }: Page, message: Exclude<ToView, { type: 'state' }>): void {
   switch (message.type) {
     case 'conversation':
-      return conversation.showConversation(message.conversation, message.history);
+      conversation.showConversation(message.conversation, message.history);
+      return;
     case 'turn':
-      return conversation.showTurn(message.turn);
+      conversation.showTurn(message.turn);
+      return;
     case 'delta':
       // Without its turn a delta can't be shown; the whole state brings both.
       if (conversation.append(message.turnId, message.text) || askedForState) return;
       askedForState = true;
-      return post({ type: 'ready' });
+      post({ type: 'ready' });
+      return;
     case 'folders': {
       const { host, folders } = message;
       lastFolders = { host, folders };
@@ -61,12 +64,15 @@ function show({ conversation, absorption, tabs }: Page, message: Exclude<ToView,
       return;
     }
     case 'context':
-      return conversation.questionBox.showContext(message.context, message.switches);
+      conversation.questionBox.showContext(message.context, message.switches);
+      return;
     case 'fileMatches':
-      return conversation.questionBox.showFiles(message.query, message.files);
+      conversation.questionBox.showFiles(message.query, message.files);
+      return;
     case 'prefill':
       tabs.show('conversation');
-      return conversation.questionBox.fill(message.question, message.send);
+      conversation.questionBox.fill(message.question, message.send);
+      return;
   }
 }
 

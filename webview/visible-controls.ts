@@ -4,10 +4,7 @@
 const reorderingCharacters = /[\u202A-\u202E\u2066-\u2069]/g;
 
 export function visibleControls(text: string): string {
-  return text.replace(
-    reorderingCharacters,
-    (character) => `⟨U+${character.charCodeAt(0).toString(16).toUpperCase()}⟩`,
-  );
+  return text.replace(reorderingCharacters, (character) => `⟨U+${character.charCodeAt(0).toString(16).toUpperCase()}⟩`);
 }
 
 export function showControls(root: Node): void {

@@ -12,7 +12,7 @@ import {
   window,
   workspace,
 } from 'vscode';
-import type { FromView, ToView, ViewState } from '../../protocol/view.ts';
+import type { ContextItem, FromView, ToView, ViewState } from '../../protocol/view.ts';
 import type { LiftContext } from '../lift-context.ts';
 import { Answering } from './answer.ts';
 import { ContextItems } from './context-items.ts';
@@ -208,7 +208,7 @@ class LiftView implements Disposable {
       folders: shownFolders(folders),
       conversation: this.conversations.current,
       history: this.conversations.history,
-      context: this.contextItems.items,
+      context: this.takenAlong(),
       switches: this.switches.current,
       words: pageWords(),
     };
@@ -220,7 +220,12 @@ class LiftView implements Disposable {
   }
 
   private postContext(): void {
-    this.post({ type: 'context', context: this.contextItems.items, switches: this.switches.current });
+    this.post({ type: 'context', context: this.takenAlong(), switches: this.switches.current });
+  }
+
+  /** Nothing while the switch keeps it at home. */
+  private takenAlong(): ContextItem[] {
+    return this.switches.current.openFiles ? this.contextItems.items : [];
   }
 
   /** While absorbing, states change many times a second. */

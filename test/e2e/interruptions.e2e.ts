@@ -39,10 +39,10 @@ function checkpointSteps(): number[] {
     file.endsWith('manifest.json'),
   );
   if (manifest === undefined) return [];
-  const { checkpoints } = JSON.parse(readFileSync(join(store, manifest), 'utf8')) as {
-    checkpoints: { step: number }[];
+  const content = JSON.parse(readFileSync(join(store, manifest), 'utf8')) as {
+    manifest: { checkpoints: { step: number }[] };
   };
-  return checkpoints.map((checkpoint) => checkpoint.step);
+  return content.manifest.checkpoints.map((checkpoint) => checkpoint.step);
 }
 
 /** Waits for a checkpoint after that step; gives its step. */

@@ -41,8 +41,16 @@ describe('the absorption panel', () => {
     const view = await open(absorbingFolder);
     const bar = view.page.getByRole('progressbar', { name: 'Absorption' });
     expect(await bar.getAttribute('aria-valuenow')).toBe('42');
-    expect(await bar.getAttribute('aria-valuetext')).toBe('Training · 42 % · 3 minutes left · 41 files · 2,310 tokens/s');
-    const progress = { ...absorbingFolder.progress!, phase: 'scan', done: null, secondsLeft: null, tokensPerSecond: null };
+    expect(await bar.getAttribute('aria-valuetext')).toBe(
+      'Training · 42 % · 3 minutes left · 41 files · 2,310 tokens/s',
+    );
+    const progress = {
+      ...absorbingFolder.progress!,
+      phase: 'scan',
+      done: null,
+      secondsLeft: null,
+      tokensPerSecond: null,
+    };
     await view.push({ type: 'folders', host, folders: [{ ...absorbingFolder, progress }] });
     expect(await bar.getAttribute('aria-valuenow')).toBe(null);
     expect(await bar.getAttribute('aria-valuetext')).toBe('Reading files · 41 files');
@@ -67,7 +75,14 @@ describe('the absorption panel', () => {
   });
 
   test('draws the loss with axes and says the same in words', async () => {
-    const view = await open({ ...absorbedFolder, losses: [{ step: 1, loss: 4 }, { step: 5, loss: 2 }, { step: 10, loss: 0.5 }] });
+    const view = await open({
+      ...absorbedFolder,
+      losses: [
+        { step: 1, loss: 4 },
+        { step: 5, loss: 2 },
+        { step: 10, loss: 0.5 },
+      ],
+    });
     const curve = view.page.getByRole('img', { name: 'Loss by step: 4.00 at step 1, 0.50 at step 10' });
     expect(await curve.locator('text').allTextContents()).toEqual(['0', '2', '4', 'step 1', '10']);
     const width = await curve.evaluate((node) => node.clientWidth);
@@ -76,12 +91,29 @@ describe('the absorption panel', () => {
     await expect.poll(() => curve.evaluate((node) => node.clientWidth)).toBe(width - 120);
     await view.push({ type: 'folders', host, folders: [{ ...absorbedFolder, losses: [{ step: 1, loss: 4 }] }] });
     expect(await curve.isVisible()).toBe(false);
-    await view.push({ type: 'folders', host, folders: [{ ...absorbedFolder, losses: [{ step: 1, loss: 0 }, { step: 1, loss: 0 }] }] });
+    await view.push({
+      type: 'folders',
+      host,
+      folders: [
+        {
+          ...absorbedFolder,
+          losses: [
+            { step: 1, loss: 0 },
+            { step: 1, loss: 0 },
+          ],
+        },
+      ],
+    });
     expect(view.troubles).toEqual([]);
   });
 
   test('shows the share of each folder, and more on asking', async () => {
-    const byFolder = Array.from({ length: 30 }, (_, index) => ({ path: `part${index}`, tokens: 3000 - index, absorbed: 0.999 - index / 100, dirty: index % 2 }));
+    const byFolder = Array.from({ length: 30 }, (_, index) => ({
+      path: `part${index}`,
+      tokens: 3000 - index,
+      absorbed: 0.999 - index / 100,
+      dirty: index % 2,
+    }));
     const view = await open({ ...absorbedFolder, byFolder });
     const rows = view.page.locator('.shares li');
     expect(await rows.count()).toBe(8);
@@ -92,7 +124,10 @@ describe('the absorption panel', () => {
   });
 
   test('lists 20,000 skipped files by reason, a part at a time', async () => {
-    const skipped = Array.from({ length: 20_000 }, (_, index) => ({ path: `assets/${index}.png`, reason: index % 10 === 0 ? 'larger than 1 MB' : 'binary' }));
+    const skipped = Array.from({ length: 20_000 }, (_, index) => ({
+      path: `assets/${index}.png`,
+      reason: index % 10 === 0 ? 'larger than 1 MB' : 'binary',
+    }));
     const view = await open({ ...absorbedFolder, skipped });
     await view.page.getByText('20,000 files left out').click();
     expect(await view.page.locator('.skipped li').count()).toBe(0);
@@ -112,7 +147,14 @@ describe('the absorption panel', () => {
     const labels = ['Select model', 'Select device', 'Manage adapters', 'Show report', 'Show log', 'Settings'];
     for (const label of labels) await view.page.getByRole('button', { name: label }).click();
     const commands = (await view.posts()).flatMap((post) => (post.type === 'runCommand' ? [post.command] : []));
-    expect(commands).toEqual(['lift.selectModel', 'lift.selectDevice', 'lift.manageAdapters', 'lift.showReport', 'lift.showLog', 'lift.openSettings']);
+    expect(commands).toEqual([
+      'lift.selectModel',
+      'lift.selectDevice',
+      'lift.manageAdapters',
+      'lift.showReport',
+      'lift.showLog',
+      'lift.openSettings',
+    ]);
   });
 
   test('several folders: each its own section, which can be closed; one that went goes', async () => {
@@ -122,7 +164,9 @@ describe('the absorption panel', () => {
     expect(await names.allInnerTexts()).toEqual(['semver', 'second']);
     await names.nth(0).click();
     await view.push({ type: 'folders', host, folders: [absorbedFolder, second] });
-    expect(await view.page.locator('.folder').evaluateAll((all) => all.map((one) => (one as HTMLDetailsElement).open))).toEqual([false, true]);
+    expect(
+      await view.page.locator('.folder').evaluateAll((all) => all.map((one) => (one as HTMLDetailsElement).open)),
+    ).toEqual([false, true]);
     await view.push({ type: 'folders', host, folders: [second] });
     expect(await names.allInnerTexts()).toEqual(['second']);
     await view.push({ type: 'folders', host: { ...host, phase: 'noFolder' }, folders: [] });

@@ -20,13 +20,17 @@ describe('the page', () => {
   });
 
   test('only one file imports the toolkit', () => {
-    const importing = sources.filter((file) => file.endsWith('.ts') && readFileSync(join(webviewFolder, file), 'utf8').includes('webview-ui-toolkit'));
+    const importing = sources.filter(
+      (file) => file.endsWith('.ts') && readFileSync(join(webviewFolder, file), 'utf8').includes('webview-ui-toolkit'),
+    );
     expect(importing).toEqual(['toolkit.ts']);
   });
 
   test('its styles name no colour but those of the theme', () => {
     for (const file of sources.filter((file) => file.endsWith('.css'))) {
-      expect(readFileSync(join(webviewFolder, file), 'utf8'), file).not.toMatch(/#[0-9a-f]{3,8}\b|\b(?:rgb|hsl)a?\(|:\s*(?:white|black|gr[ae]y|red|blue|green)\b/i);
+      expect(readFileSync(join(webviewFolder, file), 'utf8'), file).not.toMatch(
+        /#[0-9a-f]{3,8}\b|\b(?:rgb|hsl)a?\(|:\s*(?:white|black|gr[ae]y|red|blue|green)\b/i,
+      );
     }
   });
 
@@ -38,7 +42,10 @@ describe('the page', () => {
     ['dark', 180],
   ];
   test.each(widths)('%s, %d px wide: nothing sticks out, and the policy is kept', async (theme, width) => {
-    const wide = turn({ id: 'wide', answer: `${'w'.repeat(500)}\n\n|a|b|\n|-|-|\n|${'x'.repeat(90)}|${'y'.repeat(90)}|\n\n\`${'z'.repeat(300)}\`\n\n\`\`\`\n${'c'.repeat(400)}\n\`\`\`` });
+    const wide = turn({
+      id: 'wide',
+      answer: `${'w'.repeat(500)}\n\n|a|b|\n|-|-|\n|${'x'.repeat(90)}|${'y'.repeat(90)}|\n\n\`${'z'.repeat(300)}\`\n\n\`\`\`\n${'c'.repeat(400)}\n\`\`\``,
+    });
     const state = viewState({ context, folders: [absorbingFolder] }, [finishedTurn, wide]);
     const view = await pages.open({ theme, width, state });
     await expect.poll(() => view.page.locator('.answer').nth(1).locator('.code-block').count()).toBe(1);
@@ -57,40 +64,55 @@ describe('the page', () => {
     expect(view.troubles).toEqual([]);
   });
 
-  test.each(['dark', 'light', 'high-contrast', 'high-contrast-light'] as Theme[])('%s: text stands out from its ground', async (theme) => {
-    const view = await pages.open({ theme, state: viewState({ context }, [finishedTurn]) });
-    await expect.poll(() => view.page.locator('.answer .code-block').count()).toBe(1);
-    const faint = await view.page.evaluate(() => {
-      type Colour = [number, number, number, number];
-      const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true })!;
-      const read = (colour: string): Colour => {
-        canvas.clearRect(0, 0, 1, 1);
-        canvas.fillStyle = colour;
-        canvas.fillRect(0, 0, 1, 1);
-        const [red, green, blue, alpha] = canvas.getImageData(0, 0, 1, 1).data;
-        return [red!, green!, blue!, alpha! / 255];
-      };
-      const over = (top: Colour, below: Colour): Colour =>
-        [0, 1, 2].map((index) => top[index]! * top[3] + below[index]! * (1 - top[3])).concat(1) as Colour;
-      const ground = (element: Element | null): Colour =>
-        element ? over(read(getComputedStyle(element).backgroundColor), ground(element.parentElement)) : [255, 255, 255, 1];
-      const light = ([red, green, blue]: Colour) => {
-        const [r, g, b] = [red, green, blue].map((part) => (part / 255 <= 0.04045 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4));
-        return 0.2126 * r! + 0.7152 * g! + 0.0722 * b!;
-      };
-      const contrast = (a: number, b: number) => (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-      return [...document.querySelectorAll('#root *')]
-        .filter((element) => element.checkVisibility() && [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent!.trim()))
-        .filter((element) => !element.closest('svg'))
-        .map((element) => {
-          const below = ground(element);
-          const text = over(read(getComputedStyle(element).color), below);
-          return { text: element.textContent!.slice(0, 40), class: element.className, contrast: contrast(light(text), light(below)) };
-        })
-        .filter(({ contrast }) => contrast < 3);
-    });
-    expect(faint).toEqual([]);
-  });
+  test.each(['dark', 'light', 'high-contrast', 'high-contrast-light'] as Theme[])(
+    '%s: text stands out from its ground',
+    async (theme) => {
+      const view = await pages.open({ theme, state: viewState({ context }, [finishedTurn]) });
+      await expect.poll(() => view.page.locator('.answer .code-block').count()).toBe(1);
+      const faint = await view.page.evaluate(() => {
+        type Colour = [number, number, number, number];
+        const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true })!;
+        const read = (colour: string): Colour => {
+          canvas.clearRect(0, 0, 1, 1);
+          canvas.fillStyle = colour;
+          canvas.fillRect(0, 0, 1, 1);
+          const [red, green, blue, alpha] = canvas.getImageData(0, 0, 1, 1).data;
+          return [red!, green!, blue!, alpha! / 255];
+        };
+        const over = (top: Colour, below: Colour): Colour =>
+          [0, 1, 2].map((index) => top[index]! * top[3] + below[index]! * (1 - top[3])).concat(1) as Colour;
+        const ground = (element: Element | null): Colour =>
+          element
+            ? over(read(getComputedStyle(element).backgroundColor), ground(element.parentElement))
+            : [255, 255, 255, 1];
+        const light = ([red, green, blue]: Colour) => {
+          const [r, g, b] = [red, green, blue].map((part) =>
+            part / 255 <= 0.04045 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4,
+          );
+          return 0.2126 * r! + 0.7152 * g! + 0.0722 * b!;
+        };
+        const contrast = (a: number, b: number) => (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+        return [...document.querySelectorAll('#root *')]
+          .filter(
+            (element) =>
+              element.checkVisibility() &&
+              [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent!.trim()),
+          )
+          .filter((element) => !element.closest('svg'))
+          .map((element) => {
+            const below = ground(element);
+            const text = over(read(getComputedStyle(element).color), below);
+            return {
+              text: element.textContent!.slice(0, 40),
+              class: element.className,
+              contrast: contrast(light(text), light(below)),
+            };
+          })
+          .filter(({ contrast }) => contrast < 3);
+      });
+      expect(faint).toEqual([]);
+    },
+  );
 
   test('everything can be reached and used by keyboard', async () => {
     const view = await pages.open({ state: viewState({ context }, [finishedTurn]) });
@@ -102,12 +124,31 @@ describe('the page', () => {
         await view.page.evaluate(() => {
           let focused = document.activeElement;
           while (focused?.shadowRoot?.activeElement) focused = focused.shadowRoot.activeElement;
-          const host = focused?.getRootNode() instanceof ShadowRoot ? (focused.getRootNode() as ShadowRoot).host : focused;
+          const host =
+            focused?.getRootNode() instanceof ShadowRoot ? (focused.getRootNode() as ShadowRoot).host : focused;
           return host?.getAttribute('aria-label') ?? host?.textContent?.trim() ?? '';
         }),
       );
     }
-    for (const name of ['Conversation', 'New conversation', 'Earlier conversations', 'functions/parse.js:4', 'Copy', 'Insert at cursor', 'Put into a new file', 'the manual', 'functions/parse.js:4–16', 'What the model was shown (4)', 'Copy answer', 'Ask again', 'Don’t send classes/range.js', 'Question', 'Adapter', 'Evidence', 'Open files']) {
+    for (const name of [
+      'Conversation',
+      'New conversation',
+      'Earlier conversations',
+      'functions/parse.js:4',
+      'Copy',
+      'Insert at cursor',
+      'Put into a new file',
+      'the manual',
+      'functions/parse.js:4–16',
+      'What the model was shown (4)',
+      'Copy answer',
+      'Ask again',
+      'Don’t send classes/range.js',
+      'Question',
+      'Adapter',
+      'Evidence',
+      'Open files',
+    ]) {
       expect([...reached], name).toContain(name);
     }
   });
@@ -159,7 +200,11 @@ describe('the page', () => {
   });
 
   test('speaks the user’s language', async () => {
-    const words = { 'Ask about this code': 'Frag nach diesem Code', Send: 'Senden', '{0}: {1} absorbed': '{1} von {0} aufgenommen' };
+    const words = {
+      'Ask about this code': 'Frag nach diesem Code',
+      Send: 'Senden',
+      '{0}: {1} absorbed': '{1} von {0} aufgenommen',
+    };
     const view = await pages.open({ state: viewState({ words }) });
     expect(await view.page.getByRole('heading', { name: 'Frag nach diesem Code' }).count()).toBe(1);
     expect(await view.page.getByRole('button', { name: 'Senden' }).count()).toBe(1);
@@ -168,8 +213,20 @@ describe('the page', () => {
 
   test('moves nothing where motion is not wanted', async () => {
     const progress = { ...absorbingFolder.progress!, done: null };
-    const view = await pages.open({ reducedMotion: true, state: viewState({ folders: [{ ...absorbingFolder, progress }] }) });
-    await view.page.getByRole('tab', { name: /Absorption/ }).click();
-    expect(await view.page.locator('.progress .filled').evaluate((node) => getComputedStyle(node).animationName)).toBe('none');
+    const state = viewState({ folders: [{ ...absorbingFolder, progress }] }, [turn({ phase: 'waiting' })]);
+    for (const reducedMotion of [false, true]) {
+      const view = await pages.open({ reducedMotion, state });
+      const moving = () =>
+        view.page.evaluate(() => {
+          const shadows = [...document.querySelectorAll('*')].flatMap(({ shadowRoot }) => shadowRoot ?? []);
+          const animations = [document, ...shadows].flatMap((root) => root.getAnimations());
+          return animations.some(({ effect }) => (effect as KeyframeEffect).target?.checkVisibility());
+        });
+      await view.page.locator('.waiting').waitFor();
+      expect(await moving()).toBe(!reducedMotion);
+      await view.page.getByRole('tab', { name: /Absorption/ }).click();
+      await view.page.locator('.folder > .progress').waitFor();
+      expect(await moving()).toBe(!reducedMotion);
+    }
   });
 });

@@ -24,7 +24,9 @@ describe('turns', () => {
     await view.page.locator('.sources').getByRole('link', { name: 'classes/semver.js:9–71' }).press('Enter');
     expect((await view.nextPost('openCitation')).citation.path).toBe('classes/semver.js');
     const unknown = answer.locator('.unknown');
-    expect(await unknown.evaluateAll((marks) => marks.map((mark) => [mark.textContent, mark.getAttribute('title')]))).toEqual([
+    expect(
+      await unknown.evaluateAll((marks) => marks.map((mark) => [mark.textContent, mark.getAttribute('title')])),
+    ).toEqual([
       ['lib/range-parser.js (not in this workspace)', 'not in this workspace'],
       ['parseRangeStrict (not in this workspace)', 'not in this workspace'],
     ]);
@@ -32,7 +34,11 @@ describe('turns', () => {
     expect(await answer.locator('.code-block .mark').count()).toBe(0);
     await view.page.getByText('What the model was shown (4)').click();
     await view.page.locator('.shown').getByRole('link', { name: 'classes/range.js:40–66' }).click();
-    expect((await view.nextPost('openCitation')).citation).toEqual({ path: 'classes/range.js', startLine: 40, endLine: 66 });
+    expect((await view.nextPost('openCitation')).citation).toEqual({
+      path: 'classes/range.js',
+      startLine: 40,
+      endLine: 66,
+    });
     expect(await view.page.locator('.answered-by').innerText()).toBe(
       'Adapter version 7 · first token after 0.3 s · 48 tokens/s',
     );
@@ -57,13 +63,18 @@ describe('turns', () => {
     expect(await links.allInnerTexts()).toEqual(['a.ts', 'src/a.ts:7']);
     await links.nth(1).click();
     expect((await view.nextPost('openCitation')).citation).toEqual(citations[1]);
-    await view.push({ type: 'turn', turn: turn({ answer, citations: [{ path: 'lib/b.ts', startLine: 2, endLine: 2 }] }) });
+    await view.push({
+      type: 'turn',
+      turn: turn({ answer, citations: [{ path: 'lib/b.ts', startLine: 2, endLine: 2 }] }),
+    });
     expect(await links.allInnerTexts()).toEqual(['lib/b.ts']);
     expect(await view.page.locator('.answer').innerText()).toBe(answer);
   });
 
   test('code blocks can be copied, inserted and put into a file', async () => {
-    const view = await pages.open({ state: viewState({}, [turn({ answer: '- a\n\n  ```ts\n  let a = `<b>`;\n  ```' })]) });
+    const view = await pages.open({
+      state: viewState({}, [turn({ answer: '- a\n\n  ```ts\n  let a = `<b>`;\n  ```' })]),
+    });
     const text = 'let a = `<b>`;\n';
     await button(view, 'Copy').click();
     expect(await view.nextPost('copy')).toEqual({ type: 'copy', text });
@@ -100,7 +111,9 @@ describe('turns', () => {
     });
     for (const text of ['One ', 'two ', 'three.']) await view.push({ type: 'delta', turnId: 'turn-1', text });
     await view.push({ type: 'turn', turn: turn({ answer: 'One two three.' }) });
-    await expect.poll(async () => (await heard.jsonValue()).filter(Boolean)).toEqual(['Answering…', 'Answer: One two three.']);
+    await expect
+      .poll(async () => (await heard.jsonValue()).filter(Boolean))
+      .toEqual(['Answering…', 'Answer: One two three.']);
   });
 
   test('a question that was taken out of the conversation goes from the page', async () => {
@@ -109,7 +122,11 @@ describe('turns', () => {
     const conversation = { id: 'conversation-1', title: 'x', turns: turns.slice(0, 1) };
     await view.push({ type: 'conversation', conversation, history: [] });
     expect(await view.page.locator('.question-text').allInnerTexts()).toEqual(['question a']);
-    await view.push({ type: 'conversation', conversation: { id: 'conversation-2', title: '', turns: [] }, history: [] });
+    await view.push({
+      type: 'conversation',
+      conversation: { id: 'conversation-2', title: '', turns: [] },
+      history: [],
+    });
     expect(await view.page.locator('.turn').count()).toBe(0);
     expect(await view.page.getByRole('heading', { name: 'Ask about this code' }).count()).toBe(1);
   });
@@ -159,7 +176,12 @@ describe('scrolling', () => {
 
 describe('history', () => {
   const history: ConversationEntry[] = [
-    { id: 'conversation-1', title: 'The first one', updated: new Date(Date.now() - 3 * 86_400_000).toISOString(), turns: 1 },
+    {
+      id: 'conversation-1',
+      title: 'The first one',
+      updated: new Date(Date.now() - 3 * 86_400_000).toISOString(),
+      turns: 1,
+    },
     { id: 'older', title: 'An <i>older</i> one', updated: new Date().toISOString(), turns: 12 },
   ];
 
@@ -168,7 +190,9 @@ describe('history', () => {
     const opener = button(view, 'Earlier conversations');
     await opener.click();
     const list = view.page.getByRole('region', { name: 'Earlier conversations' });
-    expect(await list.innerText()).toMatch(/The first one[\s\S]*3 days ago · 1 question[\s\S]*An <i>older<\/i> one[\s\S]*12 questions/);
+    expect(await list.innerText()).toMatch(
+      /The first one[\s\S]*3 days ago · 1 question[\s\S]*An <i>older<\/i> one[\s\S]*12 questions/,
+    );
     await view.page.keyboard.press('Escape');
     expect(await list.isVisible()).toBe(false);
     expect((await view.posts()).some(({ type }) => type === 'stop')).toBe(false);
@@ -186,15 +210,57 @@ describe('history', () => {
 
 describe('what to do next', () => {
   const cases: [string, Partial<HostState>, FolderState[], RegExp, string | null, object | null][] = [
-    ['not absorbed', {}, [newFolder], /Teach LIFT this code/, 'Absorb workspace', { type: 'absorption', action: 'absorb', folder: newFolder.folder }],
-    ['two folders', {}, [newFolder, { ...newFolder, folder: '/b', name: 'b' }], /Teach LIFT/, 'Absorb b', { type: 'absorption', action: 'absorb', folder: '/b' }],
-    ['absorbing failed', {}, [{ ...newFolder, phase: 'failed', message: 'Not enough memory.' }], /failed[\s\S]*Not enough memory/, 'Show log', { type: 'runCommand', command: 'lift.showLog' }],
-    ['first absorption runs', {}, [{ ...absorbingFolder, version: null }], /Absorbing semver[\s\S]*You can ask already/, null, null],
+    [
+      'not absorbed',
+      {},
+      [newFolder],
+      /Teach LIFT this code/,
+      'Absorb workspace',
+      { type: 'absorption', action: 'absorb', folder: newFolder.folder },
+    ],
+    [
+      'two folders',
+      {},
+      [newFolder, { ...newFolder, folder: '/b', name: 'b' }],
+      /Teach LIFT/,
+      'Absorb b',
+      { type: 'absorption', action: 'absorb', folder: '/b' },
+    ],
+    [
+      'absorbing failed',
+      {},
+      [{ ...newFolder, phase: 'failed', message: 'Not enough memory.' }],
+      /failed[\s\S]*Not enough memory/,
+      'Show log',
+      { type: 'runCommand', command: 'lift.showLog' },
+    ],
+    [
+      'first absorption runs',
+      {},
+      [{ ...absorbingFolder, version: null }],
+      /Absorbing semver[\s\S]*You can ask already/,
+      null,
+      null,
+    ],
     ['absorbed', {}, [absorbedFolder], /Ask about this code/, 'What calls …?', null],
-    ['untrusted', { phase: 'untrusted' }, [], /not trusted/, 'Manage trust', { type: 'runCommand', command: 'lift.manageTrust' }],
+    [
+      'untrusted',
+      { phase: 'untrusted' },
+      [],
+      /not trusted/,
+      'Manage trust',
+      { type: 'runCommand', command: 'lift.manageTrust' },
+    ],
     ['no folder', { phase: 'noFolder' }, [], /No folder is open[\s\S]*Open Folder/, null, null],
     ['virtual', { phase: 'virtual' }, [], /virtual[\s\S]*Clone/, null, null],
-    ['failed', { phase: 'failed', message: 'It ran out of memory.' }, [absorbedFolder], /can’t run[\s\S]*out of memory/, 'Restart', { type: 'runCommand', command: 'lift.restartHost' }],
+    [
+      'failed',
+      { phase: 'failed', message: 'It ran out of memory.' },
+      [absorbedFolder],
+      /can’t run[\s\S]*out of memory/,
+      'Restart',
+      { type: 'runCommand', command: 'lift.restartHost' },
+    ],
     ['restarting', { phase: 'restarting' }, [absorbedFolder], /Starting again/, null, null],
   ];
   test.each(cases)('%s', async (_name, change, folders, text, label, posted) => {

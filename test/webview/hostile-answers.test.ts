@@ -26,7 +26,9 @@ afterEach(async () => {
   expect(view.troubles).toEqual([]);
   const foreign = await view.page.evaluate(() => {
     const links = [...document.querySelectorAll('#root [href], #root [src], #root [style*="url"], #root [srcset]')];
-    const scripts = [...document.querySelectorAll('#root :is(script, iframe, object, embed, form, img, link, meta, base, style)')];
+    const scripts = [
+      ...document.querySelectorAll('#root :is(script, iframe, object, embed, form, img, link, meta, base, style)'),
+    ];
     const handlers = [...document.querySelectorAll('#root *')].filter((element) =>
       element.getAttributeNames().some((name) => name.startsWith('on')),
     );
@@ -87,10 +89,24 @@ describe('a hostile answer', () => {
   });
 
   test('a fence with a hostile language name', async () => {
-    const names = ['"><img src=x onerror=window.pwned=1>', '__proto__', 'constructor', '../../etc', `${'x'.repeat(5000)}`, 'js" onload="x'];
+    const names = [
+      '"><img src=x onerror=window.pwned=1>',
+      '__proto__',
+      'constructor',
+      '../../etc',
+      `${'x'.repeat(5000)}`,
+      'js" onload="x',
+    ];
     await open(names.map((name) => `\`\`\`${name}\nlet a = 1;\n\`\`\``).join('\n\n'));
     expect(await answer().locator('.code-block').count()).toBe(names.length);
-    expect(await answer().locator('.code-language').allInnerTexts()).toEqual(['', '__proto__', 'constructor', '', '', '']);
+    expect(await answer().locator('.code-language').allInnerTexts()).toEqual([
+      '',
+      '__proto__',
+      'constructor',
+      '',
+      '',
+      '',
+    ]);
     await answer().getByRole('button', { name: 'Put into a new file' }).first().click();
     expect(await view.nextPost('newFile')).toEqual({ type: 'newFile', text: 'let a = 1;\n', language: '' });
   });
@@ -101,7 +117,9 @@ describe('a hostile answer', () => {
       citations: [{ path: 'src/\u202Etxt.js', startLine: 1, endLine: 1 }],
     });
     const everything = await view.page.evaluate(
-      () => document.body.textContent! + [...document.querySelectorAll('[title]')].map((element) => element.getAttribute('title')).join(),
+      () =>
+        document.body.textContent! +
+        [...document.querySelectorAll('[title]')].map((element) => element.getAttribute('title')).join(),
     );
     expect(everything).not.toMatch(/[\u202A-\u202E\u2066-\u2069]/);
     expect(await answer().innerText()).toContain('safe ⟨U+202E⟩gnp.exe⟨U+202C⟩');
@@ -111,13 +129,18 @@ describe('a hostile answer', () => {
 
   test('names that the host marks can be anything', async () => {
     await open('see <b>x.ts and a.*(b and src/a.ts', {
-      citations: [{ path: 'src/a.ts', startLine: 3, endLine: 9 }, { path: '<img src=x onerror=window.pwned=1>', startLine: 1, endLine: 1 }],
+      citations: [
+        { path: 'src/a.ts', startLine: 3, endLine: 9 },
+        { path: '<img src=x onerror=window.pwned=1>', startLine: 1, endLine: 1 },
+      ],
       unknownPaths: ['<b>x.ts', '\\', '[', ''],
       unknownSymbols: ['a.*(b', '$&', '(?<'],
     });
     expect(await answer().locator('.unknown').count()).toBe(2);
     await answer().getByRole('link', { name: 'src/a.ts' }).click();
-    expect(await view.nextPost('openCitation')).toMatchObject({ citation: { path: 'src/a.ts', startLine: 3, endLine: 9 } });
+    expect(await view.nextPost('openCitation')).toMatchObject({
+      citation: { path: 'src/a.ts', startLine: 3, endLine: 9 },
+    });
   });
 
   const large: [string, string][] = [
@@ -139,22 +162,29 @@ describe('a hostile answer', () => {
     ['surrogates', '\u{1F600}'.repeat(30_000)],
   ];
   test.each(large)('%s is drawn in parts, and the page answers meanwhile', async (_name, text) => {
-    view = await pages.open({ state: viewState({}, [finishedTurn, turn({ id: 'large', phase: 'streaming', answer: '' })]) });
+    view = await pages.open({
+      state: viewState({}, [finishedTurn, turn({ id: 'large', phase: 'streaming', answer: '' })]),
+    });
     await view.page.evaluate(() => Object.assign(window, { pwned: 0 }));
     await view.push({ type: 'turn', turn: turn({ id: 'large', phase: 'streaming', answer: text }) });
     // A click in the midst of it is answered.
     await view.page.getByRole('button', { name: 'Stop' }).click();
     expect(await view.nextPost('stop')).toEqual({ type: 'stop' });
     await view.push({ type: 'turn', turn: turn({ id: 'large', phase: 'stopped', answer: text }) });
-    await view.page.waitForFunction(
-      () => document.querySelectorAll('.answer')[1]!.childElementCount > 0,
-    );
+    await view.page.waitForFunction(() => document.querySelectorAll('.answer')[1]!.childElementCount > 0);
     await view.page.getByRole('combobox').fill('next question');
     await view.page.keyboard.press('Enter');
     expect((await view.nextPost('ask')).question).toBe('next question');
     const letters = (value: string) => value.replace(/[^a-z0-9]/g, '').length;
     await expect
-      .poll(() => view.page.locator('.answer').nth(1).evaluate((node) => node.textContent!.length), { timeout: 60_000 })
+      .poll(
+        () =>
+          view.page
+            .locator('.answer')
+            .nth(1)
+            .evaluate((node) => node.textContent!.length),
+        { timeout: 60_000 },
+      )
       .toBeGreaterThan(letters(text) * 0.3);
   });
 

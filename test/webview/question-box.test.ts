@@ -10,7 +10,10 @@ afterAll(() => pages.close());
 
 const box = (view: ViewPage) => view.page.getByRole('combobox', { name: 'Question' });
 const button = (view: ViewPage, name: string) => view.page.getByRole('button', { name, exact: true });
-const files = ['functions/parse.js', 'internal/parse-options.js', 'test/parse.js'].map((path) => ({ folder: '/projects/semver', path }));
+const files = ['functions/parse.js', 'internal/parse-options.js', 'test/parse.js'].map((path) => ({
+  folder: '/projects/semver',
+  path,
+}));
 
 describe('asking', () => {
   test('Enter sends, Shift+Enter makes a line, an empty question is not sent', async () => {
@@ -84,7 +87,8 @@ describe('mentions', () => {
     const list = view.page.getByRole('listbox', { name: 'Files' });
     expect(await list.getByRole('option').allInnerTexts()).toHaveLength(3);
     expect(await box(view).getAttribute('aria-expanded')).toBe('true');
-    const active = async () => view.page.locator(`#${await box(view).getAttribute('aria-activedescendant')}`).getAttribute('title');
+    const active = async () =>
+      view.page.locator(`#${await box(view).getAttribute('aria-activedescendant')}`).getAttribute('title');
     expect(await active()).toBe('functions/parse.js');
     await box(view).press('ArrowUp');
     expect(await active()).toBe('test/parse.js');
@@ -124,10 +128,19 @@ describe('mentions', () => {
 
 describe('what is sent along', () => {
   test('chips are shown, taken out and restored', async () => {
-    const many = Array.from({ length: 9 }, (_, index) => ({ ...context[2]!, id: `open ${index}`, path: `src/file${index}.ts` }));
+    const many = Array.from({ length: 9 }, (_, index) => ({
+      ...context[2]!,
+      id: `open ${index}`,
+      path: `src/file${index}.ts`,
+    }));
     const view = await pages.open({ state: viewState({ context: [...context, ...many] }) });
     const chips = view.page.locator('.chip');
-    expect(await chips.locator('.chip-name').allInnerTexts()).toEqual(['parse.js:10–24', 'parse.js', 'range.js', 'file0.ts']);
+    expect(await chips.locator('.chip-name').allInnerTexts()).toEqual([
+      'parse.js:10–24',
+      'parse.js',
+      'range.js',
+      'file0.ts',
+    ]);
     expect(await chips.nth(1).getAttribute('title')).toBe('Active file: functions/parse.js (unsaved)');
     await button(view, 'and 8 more').click();
     expect(await chips.count()).toBe(12);
@@ -144,13 +157,19 @@ describe('what is sent along', () => {
     const view = await pages.open({ state: viewState() });
     const adapter = view.page.getByRole('checkbox', { name: 'Adapter' });
     const evidence = view.page.getByRole('checkbox', { name: 'Evidence' });
-    expect([await adapter.getAttribute('aria-checked'), await evidence.getAttribute('aria-checked')]).toEqual(['true', 'false']);
+    expect([await adapter.getAttribute('aria-checked'), await evidence.getAttribute('aria-checked')]).toEqual([
+      'true',
+      'false',
+    ]);
     await adapter.click();
     expect(await view.nextPost('setSwitch')).toEqual({ type: 'setSwitch', name: 'adapter', on: false });
     await evidence.press('Space');
     expect(await view.nextPost('setSwitch')).toEqual({ type: 'setSwitch', name: 'evidence', on: true });
     await view.push({ type: 'context', context: [], switches: { adapter: true, evidence: false, openFiles: false } });
-    expect([await adapter.getAttribute('aria-checked'), await evidence.getAttribute('aria-checked')]).toEqual(['true', 'false']);
+    expect([await adapter.getAttribute('aria-checked'), await evidence.getAttribute('aria-checked')]).toEqual([
+      'true',
+      'false',
+    ]);
     expect((await view.posts()).filter(({ type }) => type === 'setSwitch')).toHaveLength(2);
   });
 });
@@ -178,7 +197,12 @@ describe('a reload of the page', () => {
 
   test('state of another shape does no harm', async () => {
     const view = await pages.open();
-    for (const kept of ['7', '"x"', '[]', '{"draft":5,"mentions":[null,{"path":1}],"open":7,"scroll":{"top":"x"},"tab":"z"}']) {
+    for (const kept of [
+      '7',
+      '"x"',
+      '[]',
+      '{"draft":5,"mentions":[null,{"path":1}],"open":7,"scroll":{"top":"x"},"tab":"z"}',
+    ]) {
       await view.page.evaluate((text) => sessionStorage.setItem('kept', text), kept);
       await view.page.reload();
       await view.push({ type: 'state', state: viewState({}, [finishedTurn]) });

@@ -48,9 +48,12 @@ function pieces(text: string, longest: number, seed: number): string[] {
 
 const documents = {
   finished: finishedTurn.answer,
-  lists: '- one\n- two\n\n  still two\n\n      code in two\n- three\n\n1. first\n2. second\n   - inner\n\n> quote\n1.5 is lazy\n\nend',
-  headings: 'Title\n=====\n\ntext\n---\n\n# A #\n## B\ntext right below\n***\n**bold *and* it**\n\n    indented code\n\n\n    more of it\n',
-  fences: '~~~py\nx = 1\n```\n~~~\nafter\n````md\n```js\nlet a\n```\n````\n  ```ts\n  indented();\n    more();\n  ```\nlast ``` line',
+  lists:
+    '- one\n- two\n\n  still two\n\n      code in two\n- three\n\n1. first\n2. second\n   - inner\n\n> quote\n1.5 is lazy\n\nend',
+  headings:
+    'Title\n=====\n\ntext\n---\n\n# A #\n## B\ntext right below\n***\n**bold *and* it**\n\n    indented code\n\n\n    more of it\n',
+  fences:
+    '~~~py\nx = 1\n```\n~~~\nafter\n````md\n```js\nlet a\n```\n````\n  ```ts\n  indented();\n    more();\n  ```\nlast ``` line',
   table: 'a | b\n--|--\n1 | `2|3`\n\n| x |\n|---|\n',
   unclosed: 'text\n\n```rust\nfn main() {\n    let `x` = 1;\n',
   returns: 'one\r\n\r\n- two\r\n- three\r\n\r\n```\r\nfour\r\n```\r\n',
@@ -86,7 +89,9 @@ describe('streaming', () => {
   });
 
   test('the first blocks are not drawn again while the last one grows', async () => {
-    const view = await pages.open({ state: viewState({}, [turn({ phase: 'streaming', answer: 'First.\n\nSecond\n' })]) });
+    const view = await pages.open({
+      state: viewState({}, [turn({ phase: 'streaming', answer: 'First.\n\nSecond\n' })]),
+    });
     const first = answerOf(view).locator('> p').first();
     await expect.poll(() => first.innerText()).toBe('First.');
     await first.evaluate((paragraph) => paragraph.setAttribute('data-seen', 'yes'));
@@ -110,7 +115,10 @@ describe('streaming', () => {
     await stream(view, 'elsewhere', ['a', 'b', 'c']);
     const asked = () => view.posts().then((posts) => posts.filter(({ type }) => type === 'ready').length);
     await expect.poll(asked).toBe(2);
-    await view.push({ type: 'state', state: viewState({}, [turn({ id: 'elsewhere', phase: 'streaming', answer: 'abc' })]) });
+    await view.push({
+      type: 'state',
+      state: viewState({}, [turn({ id: 'elsewhere', phase: 'streaming', answer: 'abc' })]),
+    });
     await expect.poll(() => answerOf(view).innerText()).toBe('abc');
     expect(await asked()).toBe(2);
   });

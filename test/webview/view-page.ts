@@ -25,7 +25,13 @@ export interface ViewPage {
 export interface ViewPages {
   /** Bytes of the script and of the styles. */
   sizes: { script: number; styles: number };
-  open(options?: { theme?: Theme; width?: number; height?: number; state?: ViewState; reducedMotion?: boolean }): Promise<ViewPage>;
+  open(options?: {
+    theme?: Theme;
+    width?: number;
+    height?: number;
+    state?: ViewState;
+    reducedMotion?: boolean;
+  }): Promise<ViewPage>;
   close(): Promise<void>;
 }
 
@@ -61,7 +67,12 @@ export async function startViewPages(): Promise<ViewPages> {
   };
 }
 
-async function newContext(browser: Browser, width: number, height: number, reducedMotion: boolean): Promise<BrowserContext> {
+async function newContext(
+  browser: Browser,
+  width: number,
+  height: number,
+  reducedMotion: boolean,
+): Promise<BrowserContext> {
   const context = await browser.newContext({
     viewport: { width, height },
     reducedMotion: reducedMotion ? 'reduce' : 'no-preference',
@@ -103,10 +114,13 @@ async function openPage(context: BrowserContext, origin: string, theme: Theme): 
         for (const message of all) window.postMessage(message, '*');
       }, messages);
       // Messages are delivered in order, so these have been when this one is.
-      await page.evaluate(() => new Promise((resolve) => {
-        window.addEventListener('message', ({ data }) => data === 'delivered' && resolve(null));
-        window.postMessage('delivered', '*');
-      }));
+      await page.evaluate(
+        () =>
+          new Promise((resolve) => {
+            window.addEventListener('message', ({ data }) => data === 'delivered' && resolve(null));
+            window.postMessage('delivered', '*');
+          }),
+      );
     },
     async nextPost(type) {
       for (;;) {
@@ -163,7 +177,8 @@ async function serve({ script, styles }: { script: string; styles: string }): Pr
 function html(theme: Theme, cspSource: string): string {
   const nonce = 'cmFuZG9tIGluIHRoZSBleHRlbnNpb24';
   const policy = `default-src 'none'; style-src ${cspSource}; script-src 'nonce-${nonce}'; font-src ${cspSource}; base-uri 'none'; form-action 'none'`;
-  const bodyClass = theme === 'high-contrast-light' ? 'vscode-high-contrast-light vscode-high-contrast' : `vscode-${theme}`;
+  const bodyClass =
+    theme === 'high-contrast-light' ? 'vscode-high-contrast-light vscode-high-contrast' : `vscode-${theme}`;
   return `<!DOCTYPE html>
 <html lang="en">
 <head>

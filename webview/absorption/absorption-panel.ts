@@ -38,7 +38,9 @@ export class AbsorptionPanel {
         element(
           'div',
           { class: 'buttons' },
-          ...commands.map(([label, command]) => textButton(label, 'secondary', () => post({ type: 'runCommand', command }))),
+          ...commands.map(([label, command]) =>
+            textButton(label, 'secondary', () => post({ type: 'runCommand', command })),
+          ),
         ),
       ),
     );

@@ -15,7 +15,11 @@ export class FolderSection {
   private readonly name = element('span', { class: 'folder-name' });
   private readonly share = element('span', { class: 'folder-share' });
   private readonly status = element('p', { class: 'folder-status' });
-  private readonly progress = element('div', { class: 'progress', role: 'progressbar', 'aria-label': word('Absorption') });
+  private readonly progress = element('div', {
+    class: 'progress',
+    role: 'progressbar',
+    'aria-label': word('Absorption'),
+  });
   private readonly done = element('span', { class: 'filled' });
   private readonly progressText = element('p', { class: 'progress-text' });
   private readonly buttons = element('div', { class: 'buttons' });
@@ -90,13 +94,17 @@ export class FolderSection {
     const actions = actionsFor(phase, version !== null);
     this.buttons.replaceChildren(
       ...actions.map((action, index) =>
-        textButton(actionName(action), index === 0 && (dirty > 0 || action !== 'refresh') ? 'primary' : 'secondary', () =>
-          post({ type: 'absorption', action, folder: this.folder }),
+        textButton(
+          actionName(action),
+          index === 0 && (dirty > 0 || action !== 'refresh') ? 'primary' : 'secondary',
+          () => post({ type: 'absorption', action, folder: this.folder }),
         ),
       ),
     );
     if (phase === 'failed') {
-      this.buttons.append(textButton(word('Show log'), 'secondary', () => post({ type: 'runCommand', command: 'lift.showLog' })));
+      this.buttons.append(
+        textButton(word('Show log'), 'secondary', () => post({ type: 'runCommand', command: 'lift.showLog' })),
+      );
     }
     this.buttons.hidden = this.buttons.childElementCount === 0;
     // The button that was pressed may be gone; the focus stays in the row.
@@ -108,7 +116,8 @@ export class FolderSection {
     if (state.documents > 0) {
       facts.push([word('Corpus'), word('{0} files, {1} tokens', count(state.documents), count(state.tokens))]);
     }
-    if (state.version !== null) facts.push([word('Adapter'), word('version {0}, {1}', state.version, bytes(state.adapterBytes))]);
+    if (state.version !== null)
+      facts.push([word('Adapter'), word('version {0}, {1}', state.version, bytes(state.adapterBytes))]);
     if (state.absorbedAt !== null) facts.push([word('Absorbed'), ago(state.absorbedAt)]);
     this.facts.replaceChildren(...facts.flatMap(([term, text]) => [element('dt', {}, term), element('dd', {}, text)]));
   }

@@ -39,19 +39,32 @@ export class LossCurve {
     const last = this.points.at(-1);
     if (!first || !last || this.points.length < 2 || this.width <= margin.left + margin.right) return;
     setText(this.caption, word('Loss {0}', last.loss.toFixed(2)));
-    const text = word('Loss by step: {0} at step {1}, {2} at step {3}', first.loss.toFixed(2), count(first.step), last.loss.toFixed(2), count(last.step));
+    const text = word(
+      'Loss by step: {0} at step {1}, {2} at step {3}',
+      first.loss.toFixed(2),
+      count(first.step),
+      last.loss.toFixed(2),
+      count(last.step),
+    );
     setAttributes(this.drawing, { width: this.width, viewBox: `0 0 ${this.width} ${height}`, 'aria-label': text });
 
     const top = roundedUp(Math.max(...this.points.map(({ loss }) => loss)));
     const right = this.width - margin.right;
     const bottom = height - margin.bottom;
-    const x = (step: number) => margin.left + ((step - first.step) / Math.max(1, last.step - first.step)) * (right - margin.left);
+    const x = (step: number) =>
+      margin.left + ((step - first.step) / Math.max(1, last.step - first.step)) * (right - margin.left);
     const y = (loss: number) => bottom - (Math.max(0, loss) / top) * (bottom - margin.top);
-    const path = this.points.map(({ step, loss }, index) => `${index === 0 ? 'M' : 'L'}${x(step).toFixed(1)} ${y(loss).toFixed(1)}`);
+    const path = this.points.map(
+      ({ step, loss }, index) => `${index === 0 ? 'M' : 'L'}${x(step).toFixed(1)} ${y(loss).toFixed(1)}`,
+    );
     this.drawing.replaceChildren(
       ...[0, top / 2, top].flatMap((loss) => [
         svgElement('line', { class: 'grid', x1: margin.left, x2: right, y1: y(loss), y2: y(loss) }),
-        svgElement('text', { x: margin.left - 5, y: y(loss) + 4, 'text-anchor': 'end' }, String(Number(loss.toPrecision(2)))),
+        svgElement(
+          'text',
+          { x: margin.left - 5, y: y(loss) + 4, 'text-anchor': 'end' },
+          String(Number(loss.toPrecision(2))),
+        ),
       ]),
       svgElement('text', { x: margin.left, y: height - 5 }, word('step {0}', count(first.step))),
       svgElement('text', { x: right, y: height - 5, 'text-anchor': 'end' }, count(last.step)),

@@ -28,7 +28,10 @@ export class SkippedFiles {
   show(files: SkippedFile[]): void {
     this.files = files;
     this.element.hidden = files.length === 0;
-    setText(this.summary, files.length === 1 ? word('1 file left out') : word('{0} files left out', count(files.length)));
+    setText(
+      this.summary,
+      files.length === 1 ? word('1 file left out') : word('{0} files left out', count(files.length)),
+    );
     this.draw();
   }
 
@@ -50,7 +53,12 @@ export class SkippedFiles {
 
 function reasonGroup(reason: string, files: SkippedFile[], open: boolean): HTMLElement {
   const list = element('ul');
-  const group = element('details', { 'data-reason': reason }, element('summary', {}, `${reason} (${count(files.length)})`), list);
+  const group = element(
+    'details',
+    { 'data-reason': reason },
+    element('summary', {}, `${reason} (${count(files.length)})`),
+    list,
+  );
   let drawn = 0;
   const more = textButton('', 'secondary', () => drawPart());
   const drawPart = () => {

@@ -33,7 +33,12 @@ export class ConversationView {
 
   constructor(showAbsorption: () => void) {
     this.scroller = element('div', { class: 'scroller', tabindex: -1 }, this.notice, this.turns);
-    this.latest = element('button', { type: 'button', class: 'latest', hidden: true, title: word('Jump to the latest') });
+    this.latest = element('button', {
+      type: 'button',
+      class: 'latest',
+      hidden: true,
+      title: word('Jump to the latest'),
+    });
     this.latest.append(icon('arrowDown'), word('Latest'));
     this.latest.addEventListener('click', () => {
       this.scroll.toEnd();
@@ -115,7 +120,9 @@ export class ConversationView {
     const step = nextStep(this.host, this.folders, (question) => this.questionBox.fill(question, false));
     this.questionBox.showRefusal(step.refusal);
     const shown = this.views.size === 0 || step.trouble;
-    const key = shown ? JSON.stringify([step.title, step.text, step.trouble, this.folders.map(({ folder }) => folder)]) : '';
+    const key = shown
+      ? JSON.stringify([step.title, step.text, step.trouble, this.folders.map(({ folder }) => folder)])
+      : '';
     if (key === this.noticeKey) return;
     this.noticeKey = key;
     this.notice.replaceChildren(...(shown ? [nextStepElement(step)] : []));

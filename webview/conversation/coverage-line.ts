@@ -10,7 +10,11 @@ export class CoverageLine {
   private readonly bar = element('span', { class: 'coverage-bar', 'aria-hidden': 'true' });
 
   constructor(pressed: () => void) {
-    this.element = element('button', { type: 'button', class: 'coverage', title: word('Show the absorption') }, this.text);
+    this.element = element(
+      'button',
+      { type: 'button', class: 'coverage', title: word('Show the absorption') },
+      this.text,
+    );
     this.element.append(this.bar);
     this.element.addEventListener('click', pressed);
   }

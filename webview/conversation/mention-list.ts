@@ -39,10 +39,11 @@ export class MentionList {
   /** Looks at what stands before the caret; asks for files where a mention is being typed. */
   update(): void {
     const query = this.typed();
-    if (query === null) return this.close();
-    if (query === this.query) return;
-    this.query = query;
-    post({ type: 'findFiles', query });
+    if (query === null) this.close();
+    else if (query !== this.query) {
+      this.query = query;
+      post({ type: 'findFiles', query });
+    }
   }
 
   show(query: string, files: FileMention[]): void {
@@ -52,7 +53,9 @@ export class MentionList {
     const manyFolders = new Set(files.map(({ folder }) => folder)).size > 1;
     this.element.replaceChildren(...files.map((file, index) => this.option(file, index, manyFolders)));
     if (files.length === 0) {
-      this.element.replaceChildren(element('li', { class: 'hint', role: 'presentation' }, word('No file has this name.')));
+      this.element.replaceChildren(
+        element('li', { class: 'hint', role: 'presentation' }, word('No file has this name.')),
+      );
       announce(word('No file has this name.'));
     }
     this.element.hidden = false;

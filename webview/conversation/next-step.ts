@@ -25,7 +25,9 @@ export function nextStep(host: HostState, folders: FolderState[], fill: (questio
   return {
     ...calm,
     title: word('Ask about this code'),
-    text: word('LIFT answers from what it absorbed and shows where it stands. Paths and names that don’t exist are marked.'),
+    text: word(
+      'LIFT answers from what it absorbed and shows where it stands. Paths and names that don’t exist are marked.',
+    ),
     actions: [word('Where is … defined?'), word('What calls …?'), word('What is the file … for?')].map((question) =>
       suggestion(question, fill),
     ),
@@ -57,19 +59,29 @@ function hostTrouble(host: HostState): NextStep | null {
       return trouble(word('No folder is open'), text, [], text);
     }
     case 'virtual': {
-      const text = word('LIFT reads files from disk, and this workspace is not on a disk. Clone the repository and open the folder.');
+      const text = word(
+        'LIFT reads files from disk, and this workspace is not on a disk. Clone the repository and open the folder.',
+      );
       return trouble(word('This workspace is virtual'), text, [], text);
     }
     case 'untrusted': {
       const text = word('LIFT reads and trains on the files of this folder only when you trust it.');
-      return trouble(word('This workspace is not trusted'), text, [command(word('Manage trust'), 'lift.manageTrust', 'primary')], text);
+      return trouble(
+        word('This workspace is not trusted'),
+        text,
+        [command(word('Manage trust'), 'lift.manageTrust', 'primary')],
+        text,
+      );
     }
     case 'failed': {
       const text = word('The native host stopped and could not be started again. The log says why.');
       return trouble(
         word('LIFT can’t run'),
         text,
-        [command(word('Restart'), 'lift.restartHost', 'primary'), command(word('Show log'), 'lift.showLog', 'secondary')],
+        [
+          command(word('Restart'), 'lift.restartHost', 'primary'),
+          command(word('Show log'), 'lift.showLog', 'secondary'),
+        ],
         null,
       );
     }

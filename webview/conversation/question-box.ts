@@ -26,14 +26,23 @@ export class QuestionBox {
 
   constructor(private readonly asked: () => void) {
     this.mentions = new MentionList(this.box, (file) => {
-      if (!this.mentioned.some(({ folder, path }) => folder === file.folder && path === file.path)) this.mentioned.push(file);
+      if (!this.mentioned.some(({ folder, path }) => folder === file.folder && path === file.path))
+        this.mentioned.push(file);
       this.changed();
     });
     const turn = (name: keyof Switches) => (on: boolean) => post({ type: 'setSwitch', name, on });
     this.switches = {
-      adapter: switchBox(word('Adapter'), word('Answer with what was absorbed; off asks the base model'), turn('adapter')),
+      adapter: switchBox(
+        word('Adapter'),
+        word('Answer with what was absorbed; off asks the base model'),
+        turn('adapter'),
+      ),
       evidence: switchBox(word('Evidence'), word('Show the model texts found in the repository'), turn('evidence')),
-      openFiles: switchBox(word('Open files'), word('Show the model the open files and the selection'), turn('openFiles')),
+      openFiles: switchBox(
+        word('Open files'),
+        word('Show the model the open files and the selection'),
+        turn('openFiles'),
+      ),
     };
     this.sendButton = iconButton(word('Send'), 'send', () => (this.answering ? this.stop() : this.send()));
     this.sendButton.classList.add('send');
@@ -111,15 +120,23 @@ export class QuestionBox {
   private send(): void {
     const question = this.box.value.trim();
     if (question === '') return;
-    if (this.refusal !== null) return this.say(this.refusal);
-    if (this.answering) return this.say(word('The last answer is still being written. Stop it first, with Escape.'));
     const mentions = this.mentionsIn(question);
-    if (mentions.length > mostMentions) return this.say(word('A question can mention {0} files at most.', mostMentions));
+    const hindrance = this.hindrance(mentions);
+    if (hindrance !== null) {
+      this.say(hindrance);
+      return;
+    }
     post({ type: 'ask', question, mentions });
     this.box.value = '';
     this.mentioned = [];
     this.changed();
     this.asked();
+  }
+
+  private hindrance(mentions: FileMention[]): string | null {
+    if (this.refusal !== null) return this.refusal;
+    if (this.answering) return word('The last answer is still being written. Stop it first, with Escape.');
+    return mentions.length > mostMentions ? word('A question can mention {0} files at most.', mostMentions) : null;
   }
 
   private key(event: KeyboardEvent): void {

@@ -10,7 +10,11 @@ export function sources(turn: Turn, open: (citation: CitationLink) => void): HTM
   if (turn.citations.length === 0) return null;
   const links = turn.citations.map((citation) => {
     const name = `${citation.path}${lines(citation.startLine, citation.endLine)}`;
-    return element('li', {}, linkElement(name, word('Open {0}', name), () => open(citation)));
+    return element(
+      'li',
+      {},
+      linkElement(name, word('Open {0}', name), () => open(citation)),
+    );
   });
   return element(
     'section',

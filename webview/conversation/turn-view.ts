@@ -55,7 +55,8 @@ export class TurnView {
   }
 
   append(delta: string): void {
-    if (this.turn.phase === 'waiting') this.show({ ...this.turn, phase: 'streaming', answer: this.turn.answer + delta });
+    if (this.turn.phase === 'waiting')
+      this.show({ ...this.turn, phase: 'streaming', answer: this.turn.answer + delta });
     else {
       this.turn = { ...this.turn, answer: this.turn.answer + delta };
       this.markdown.append(delta);
@@ -70,7 +71,10 @@ export class TurnView {
       ...turn.mentions.map(({ path }) => element('li', { title: path }, `@${fileName(path)}`)),
     );
     this.mentions.hidden = turn.mentions.length === 0;
-    setAttributes(this.element, { 'aria-busy': this.answering ? 'true' : 'false', 'aria-label': turn.question.slice(0, 200) });
+    setAttributes(this.element, {
+      'aria-busy': this.answering ? 'true' : 'false',
+      'aria-label': turn.question.slice(0, 200),
+    });
     this.element.dataset.phase = turn.phase;
     this.waiting.hidden = !this.answering;
     setText(this.waiting.lastElementChild!, turn.phase === 'waiting' ? word('Thinking…') : word('Answering…'));

@@ -102,7 +102,9 @@ function citationsByForm(citations: CitationLink[]): Map<string, CitationLink[]>
 function textNodes(root: Node): Text[] {
   if (root.nodeType === Node.TEXT_NODE) return [root as Text];
   const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT | NodeFilter.SHOW_ELEMENT, (node) =>
-    node instanceof HTMLElement && node.matches('.code-block, a, .mark') ? NodeFilter.FILTER_REJECT : NodeFilter.FILTER_ACCEPT,
+    node instanceof HTMLElement && node.matches('.code-block, a, .mark')
+      ? NodeFilter.FILTER_REJECT
+      : NodeFilter.FILTER_ACCEPT,
   );
   const found: Text[] = [];
   if (root instanceof HTMLElement && root.matches('.code-block, a, .mark')) return found;

@@ -140,7 +140,9 @@ export class StreamedMarkdown {
     const took = ends - began;
     this.nextDrawing = ends + took * restPerDrawing;
     this.pieceLength =
-      took > longestDrawing ? Math.max(shortestPiece, this.pieceLength >> 1) : Math.min(longestPiece, this.pieceLength * 2);
+      took > longestDrawing
+        ? Math.max(shortestPiece, this.pieceLength >> 1)
+        : Math.min(longestPiece, this.pieceLength * 2);
   }
 
   /** As much of the text as is read at once: whole lines where there are any, never half a character. */

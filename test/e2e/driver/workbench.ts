@@ -37,17 +37,6 @@ export class Workbench {
     });
   }
 
-  /** Whether the palette has a command of exactly that label now. */
-  async offersCommand(label: string): Promise<boolean> {
-    await this.page.keyboard.press('F1');
-    await this.page.locator('.quick-input-widget input.input').fill(`>${label}`);
-    // The list is drawn after the typing; something similar is always in it.
-    await this.quickPickRows().first().waitFor();
-    const labels = await this.quickPickRows().locator('.label-name').allTextContents();
-    await this.page.keyboard.press('Escape');
-    return labels.includes(label);
-  }
-
   quickPickRows(): Locator {
     return this.page.locator('.quick-input-list .monaco-list-row');
   }
@@ -133,10 +122,14 @@ export class Workbench {
     return ((await this.page.locator('[id="status.editor.selection"]').textContent()) ?? '').trim();
   }
 
-  /** Puts the cursor at the start of the editor in front and types. */
-  async typeAtStart(text: string): Promise<void> {
-    await this.page.locator('.editor-group-container.active .monaco-editor').first().click();
-    await this.page.keyboard.press('Control+Home');
+  /** Types a text in place of a line of the editor in front. `line` counts from 1. */
+  async typeOverLine(line: number, text: string): Promise<void> {
+    await this.page.keyboard.press('Control+G');
+    await this.page.locator('.quick-input-widget input.input').fill(`:${line}`);
+    await this.page.keyboard.press('Enter');
+    await until(`the cursor in line ${line}`, async () => (await this.cursor()).startsWith(`Ln ${line},`));
+    await this.page.keyboard.press('Home');
+    await this.page.keyboard.press('Shift+End');
     await this.page.keyboard.type(text);
   }
 

@@ -100,12 +100,14 @@ describe('answering', () => {
   });
 
   it('stops the answer before, when another question is asked', async () => {
-    const { answering, asked, conversations } = open();
+    const { answering, asked, conversations, page } = open();
     const first = answering.ask('first?', []);
     await reached(asked, 1);
     const second = answering.ask('second?', []);
     await reached(asked, 2);
     asked[0]!.say('late');
+    asked[1]!.say('second');
+    await vi.waitFor(() => expect(page().answer).toBe('second'));
     asked[1]!.answer({ answer: 'second.' });
     await Promise.all([first, second]);
     expect(conversations.current.turns.map(({ phase, answer }) => [phase, answer])).toEqual([

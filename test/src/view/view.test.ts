@@ -125,6 +125,20 @@ describe('the view', () => {
     expect(last(posted, 'context').switches).toEqual({ adapter: true, evidence: true, openFiles: true });
   });
 
+  it('shows what goes along with a question while it does', () => {
+    const { posted, show, say } = open();
+    show();
+    window.activeTextEditor = editorOf(documentOf(inFolder('/a', 'x.ts'), 'text'));
+    say({ type: 'setSwitch', name: 'openFiles', on: true });
+    expect(last(posted, 'context').context).toMatchObject([{ path: 'x.ts', kind: 'active' }]);
+    say({ type: 'removeContext', id: last(posted, 'context').context[0]!.id });
+    expect(last(posted, 'context').context).toEqual([]);
+    say({ type: 'restoreContext' });
+    expect(last(posted, 'context').context).toHaveLength(1);
+    say({ type: 'setSwitch', name: 'openFiles', on: false });
+    expect(last(posted, 'context').context).toEqual([]);
+  });
+
   it('switches evidence on where a number of passages is set', () => {
     const { posted, show, say } = open();
     editor.settings['lift.evidence'] = 3;
