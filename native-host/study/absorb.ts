@@ -20,6 +20,8 @@ export interface AbsorbReport extends Partial<LiftProgress> {
   tokens: number;
   steps: number;
   absorbed: number;
+  /** How many documents this absorption has visited in whole. */
+  documentsSeen?: number;
 }
 
 export interface AbsorbControl {
@@ -29,6 +31,8 @@ export interface AbsorbControl {
   onProgress(report: AbsorbReport): void;
   /** At most this much work is lost by a kill, and the time that writing takes; 15 unless told. */
   secondsBetweenCheckpoints?: number;
+  /** How often an epoch that takes long is interrupted to measure a sample; 20 unless told. */
+  secondsBetweenSamples?: number;
 }
 
 export interface Absorbed {

@@ -32,12 +32,15 @@ export function longestSegment(length: number): number {
 export function segmentItem(
   text: ModelText,
   path: string,
-  tokens: readonly number[],
+  tokens: ArrayLike<number>,
   weight: number,
   context: readonly number[] = [],
 ): TrainingItem {
   const given = [...context, ...segmentHeader(text, path)];
-  return { tokens: [...given, ...tokens], weights: [...given.map(() => 0), ...tokens.map(() => weight)] };
+  return {
+    tokens: [...given, ...Array.from(tokens)],
+    weights: [...given.map(() => 0), ...new Array<number>(tokens.length).fill(weight)],
+  };
 }
 
 /** A question in the model's chat form; only the answer and the end of its turn carry loss. */

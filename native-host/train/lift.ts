@@ -51,7 +51,9 @@ export interface LiftPosition {
   batch: number;
   /** Whether this epoch is of the second stage. */
   withQuestions: boolean;
-  /** Of training and measuring, all sessions together. */
+  /** What an epoch that was gone through to its end has visited. */
+  visited: 'nothing' | 'segments' | 'everything';
+  /** Of training, measuring and saving, all sittings together. */
   seconds: number;
   trainedTokens: number;
   /** The last measurement. */
@@ -76,10 +78,12 @@ export interface LiftControl {
   /** Resolves at once, or when a pause ends. */
   whileRunning(): Promise<void>;
   onProgress(progress: LiftProgress): void;
-  /** Called between steps; may save. */
+  /** Called between steps; may save and measure. Its time counts. */
   onStep(position: LiftPosition): Promise<void>;
   /** How a lesson went, just before it was trained: Σ −log p and right predictions of the tokens that carry loss. */
   onTrained(lesson: Lesson, count: TokenCount): void;
+  /** A lesson of an epoch that is gone on with: it was trained before. */
+  onPassed(lesson: Lesson): void;
   /** Share of the corpus's tokens that are predicted right now; asked after each epoch. */
   measureRecall(): Promise<number>;
 }
@@ -93,6 +97,7 @@ export const startPosition: LiftPosition = {
   epoch: 0,
   batch: 0,
   withQuestions: false,
+  visited: 'nothing',
   seconds: 0,
   trainedTokens: 0,
   recall: 0,
@@ -111,10 +116,12 @@ export async function lift(
   let loss = Number.NaN;
   for (; position.epoch < budget.epochs; position.epoch += 1, position.batch = 0) {
     if (position.batch === 0) {
-      const firstStage = shareDone(position, 0, budget) < settings.segmentShare && curriculum.hasSegments;
+      // An only epoch has to have both.
+      const hasStages = curriculum.hasSegments && budget.epochs - position.epoch > 1;
+      const firstStage = hasStages && shareDone(position, 0, budget) < settings.segmentShare;
       position.withQuestions = !firstStage && curriculum.hasQuestions;
     }
-    const epoch = await epochFrom(curriculum, settings, position);
+    const epoch = await epochFrom(curriculum, settings, position, control);
     if (epoch.isEmpty) return { end: 'saturated', position };
     while (epoch.share < 1) {
       await control.whileRunning();
@@ -140,7 +147,12 @@ export async function lift(
         secondsLeft: done > 0 ? (position.seconds * (1 - done)) / done : Number.NaN,
         recall: position.recall,
       });
+      const stepped = performance.now();
       await control.onStep({ ...position });
+      position.seconds += secondsSince(stepped);
+    }
+    if (position.visited !== 'everything') {
+      position.visited = position.withQuestions || !curriculum.hasQuestions ? 'everything' : 'segments';
     }
     const before = position.recall;
     const started = performance.now();
@@ -176,6 +188,7 @@ async function epochFrom(
   curriculum: Curriculum,
   settings: LiftSettings,
   { epoch, batch, withQuestions }: LiftPosition,
+  { onPassed }: LiftControl,
 ): Promise<Epoch> {
   const uniform = uniformNumbers(settings.seed * 100_003 + epoch);
   const { visits, inOrder } = curriculum.epoch(epoch, withQuestions, uniform);
@@ -196,7 +209,7 @@ async function epochFrom(
     return group;
   };
   for (let passed = 0; passed < batch && taken < ordered.length; passed += 1) {
-    next(1);
+    for (const { placed } of next(1)) for (const { item } of placed) onPassed(item.source as Lesson);
     if (passed % batchesBetweenPauses === 0) await setImmediate();
   }
   return {

@@ -47,7 +47,7 @@ export async function openTinyModel(seed = 1): Promise<TinyModel> {
   return { model, folder, remove: () => rm(folder, { recursive: true, force: true }) };
 }
 
-export const documentTokens = (model: BaseModel) => model.tokenizer.encode(text);
+export const documentTokens = (model: BaseModel) => Uint32Array.from(model.tokenizer.encode(text));
 
 /** Segments of 32 tokens of the text, and two questions. */
 export function lessonsFor(model: BaseModel): Lesson[] {
@@ -112,6 +112,7 @@ export function control(changes: Partial<LiftControl> = {}): LiftControl & { pos
       positions.push(position);
     },
     onTrained: () => {},
+    onPassed: () => {},
     measureRecall: async () => 0,
     ...changes,
   };

@@ -1,4 +1,5 @@
 // Questions that are true by construction: facts read from syntax trees and headings, each with one short answer.
+import { timeSlices } from '../../../workspace/time-slices.ts';
 import type { Document } from '../documents.ts';
 import { isTest } from '../importance.ts';
 import { appendTo } from './append-to.ts';
@@ -9,7 +10,7 @@ import { membershipFacts } from './facts-membership.ts';
 import { proseFacts } from './facts-prose.ts';
 import { structureFacts } from './facts-structure.ts';
 import { MAX_ANSWER_WORDS } from './prose.ts';
-import { readRepository } from './repository.ts';
+import { type Repository, readRepository } from './repository.ts';
 
 /** At most this many facts are kept for one document, in turn from each kind, so that no long file drowns the others. */
 export const MAX_FACTS_PER_DOCUMENT = 60;
@@ -26,14 +27,17 @@ const MAX_IMPORT_SOURCES = 6;
  * answer that the question gives away, and answers of more than 24 words are left out.
  */
 export async function factsOf(documents: readonly Document[], signal?: AbortSignal): Promise<Fact[]> {
-  const repository = await readRepository(documents, signal);
-  const all = [
-    ...identifierFacts(repository),
-    ...structureFacts(repository),
-    ...membershipFacts(repository),
-    ...crossFileFacts(repository),
-    ...proseFacts(repository),
-  ];
+  return factsIn(await readRepository(documents, signal), signal);
+}
+
+/** As factsOf, of documents whose symbols have been read. */
+export async function factsIn(repository: Repository, signal?: AbortSignal): Promise<Fact[]> {
+  const endOfStep = timeSlices(signal);
+  const all: Fact[] = [];
+  for (const read of [identifierFacts, structureFacts, membershipFacts, crossFileFacts, proseFacts]) {
+    for (const fact of read(repository)) all.push(fact);
+    await endOfStep();
+  }
   const sound = unambiguous(all.filter(isSound));
   return capped(sound).sort(inOrder);
 }
