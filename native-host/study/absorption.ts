@@ -124,10 +124,9 @@ export class Absorption {
       if (steps === 0 && (stopped || before.lessons.size + visits.byLesson.size === 0)) {
         return this.unchanged(stopped ? 'cancelled' : end, position, 0);
       }
-      if (!stopped) {
-        this.report('measure', recall.share);
-        await recall.measureAtEnd(end, position.seconds);
-      }
+      if (!stopped) this.report('measure', recall.share);
+      if (!stopped) await recall.measureAtEnd(end, position.seconds);
+      else if (work === 'full') await recall.sampleAtStop();
       const ledger = nextLedger(before, {
         lessons,
         visited: visits.byLesson,

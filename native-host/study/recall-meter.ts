@@ -21,18 +21,16 @@ import type { Repository } from './repository.ts';
 /** What was known of each document before it is measured again: the share of its tokens that is predicted right. */
 export type PriorShares = ReadonlyMap<string, number>;
 
-interface Sample {
-  /** Tokens predicted right, and how many of them the prior shares had promised. */
-  correct: number;
-  promised: number;
-}
+/** Tokens of samples that are predicted right, and how many the prior shares had promised. */
+const noSample = { correct: 0, promised: 0 };
 
-/** So many samples, the last ones, tell how far the prior shares are off. */
-const keptSamples = 8;
+/** Training goes on between samples: each counts half as much as the one after it. */
+const weightOfSampleBefore = 0.5;
 
 export class RecallMeter {
   private readonly measured = new Map<string, { count: TokenCount; step: number }>();
-  private samples: Sample[] = [];
+  /** All that were taken since every document was measured. */
+  private sample = noSample;
   private taken = 0;
 
   constructor(
@@ -56,7 +54,7 @@ export class RecallMeter {
       this.measured.set(path, { count, step });
     }
     // Then samples from before have nothing left to correct.
-    if (reached === this.repository.tokens.size) this.samples = [];
+    if (reached === this.repository.tokens.size) this.sample = noSample;
     return shareOf(counts);
   }
 
@@ -98,8 +96,7 @@ export class RecallMeter {
 
   /** By how much the prior shares have to be multiplied to be right on average. */
   private correction(): number {
-    const correct = this.samples.reduce((sum, sample) => sum + sample.correct, 0);
-    const promised = this.samples.reduce((sum, sample) => sum + sample.promised, 0);
+    const { correct, promised } = this.sample;
     return promised === 0 ? 1 : correct / promised;
   }
 
@@ -111,14 +108,17 @@ export class RecallMeter {
 
   /** Documents of which nothing was known say nothing about how far what was known is off. */
   private keepSample(counts: ReadonlyMap<unknown, TokenCount>, priors: PriorShares): void {
-    const sample = { correct: 0, promised: 0 };
+    const sample = { ...noSample };
     for (const [path, { correct, counted }] of counts) {
       const prior = this.prior(path as string, priors);
       if (prior === 0) continue;
       sample.correct += correct;
       sample.promised += prior * counted;
     }
-    if (sample.promised > 0) this.samples = [...this.samples, sample].slice(-keptSamples);
+    if (sample.promised === 0) return;
+    sample.correct += weightOfSampleBefore * this.sample.correct;
+    sample.promised += weightOfSampleBefore * this.sample.promised;
+    this.sample = sample;
   }
 
   private measure(model: Measurable, items: Iterable<TrainingItem>, stop: Stop): Promise<Map<unknown, TokenCount>> {

@@ -22,7 +22,8 @@ const untouchedTokens = 30_000;
 const sampleTokens = 12_000;
 const defaultSecondsBetweenSamples = 20;
 const sampleShare = 0.04;
-const shortestSample = 0.25;
+/** Seconds. */
+const shortestSample = 0.4;
 /** The last measurement may take what is left of the budget, or this share of it. */
 const measuringShare = 0.25;
 
@@ -58,11 +59,14 @@ export class TrainingRecall {
   async sampleNowAndThen(seconds = defaultSecondsBetweenSamples): Promise<void> {
     const passed = (performance.now() - this.lastMeasured) / 1000;
     if (passed < seconds) return;
-    const stop = this.stopAfter(Math.max(shortestSample, sampleShare * passed));
-    const priors = this.priors();
-    await this.meter.measureSample(this.trainer, this.knownPaths(priors), sampleTokens, priors, stop);
+    await this.sample(this.stopAfter(Math.max(shortestSample, sampleShare * passed)));
     this.lastMeasured = performance.now();
     this.share = shareOf(this.counts());
+  }
+
+  /** For when training was stopped: a short look at what it has come to. */
+  async sampleAtStop(): Promise<void> {
+    await this.sample(timeLimit(shortestSample));
   }
 
   /** The share of the corpus that is predicted right, of a large one by a sample that is the same after each epoch. */
@@ -119,6 +123,11 @@ export class TrainingRecall {
     }
   }
 
+  private async sample(stop: Stop): Promise<void> {
+    const priors = this.priors();
+    await this.meter.measureSample(this.trainer, this.knownPaths(priors), sampleTokens, priors, stop);
+  }
+
   private get isSmall(): boolean {
     return this.repository.tokenCount <= wholeTokens;
   }
@@ -137,14 +146,23 @@ export class TrainingRecall {
   }
 
   private stopAfter(seconds: number): Stop {
-    const end = performance.now() + 1000 * seconds;
+    const limit = timeLimit(seconds);
     const { signal } = this;
     return {
       get aborted() {
-        return signal.aborted || performance.now() > end;
+        return signal.aborted || limit.aborted;
       },
     };
   }
+}
+
+function timeLimit(seconds: number): Stop {
+  const end = performance.now() + 1000 * seconds;
+  return {
+    get aborted() {
+      return performance.now() > end;
+    },
+  };
 }
 
 function shareOf(counts: ReadonlyMap<string, { correct: number; counted: number }>): number {
