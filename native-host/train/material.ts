@@ -40,9 +40,10 @@ export function segmentLesson(
 export function questionLesson(text: ModelText, fact: Fact, weight: number, rowLength: number): Lesson | null {
   const itemOf = (question: string) => questionItem(text, question, fact.answer, weight);
   const questions = trainedQuestions(fact);
-  const longest = Math.max(0, ...questions.map((question) => question.length)) + fact.answer.length;
-  const fit = longest < rowLength / 2;
+  const longest = questions.reduce((one, other) => (other.length > one.length ? other : one), '');
   const fits = (question: string) => itemOf(question).tokens.length <= rowLength;
+  // Others may have more tokens in fewer characters, though never by half.
+  const fit = longest.length + fact.answer.length < rowLength / 2 || itemOf(longest).tokens.length <= rowLength / 2;
   if (!fit && !questions.some(fits)) return null;
   return {
     kind: 'question',

@@ -38,8 +38,11 @@ export async function factsIn(repository: Repository, signal?: AbortSignal): Pro
     for (const fact of read(repository)) all.push(fact);
     await endOfStep();
   }
-  const sound = unambiguous(all.filter(isSound));
-  return capped(sound).sort(inOrder);
+  const sound = all.filter(isSound);
+  await endOfStep();
+  const clear = unambiguous(sound);
+  await endOfStep();
+  return capped(clear).sort(inOrder);
 }
 
 function isSound(fact: Fact): boolean {
@@ -63,13 +66,16 @@ export function givesAway(slot: string, answer: string): boolean {
 }
 
 function unambiguous(facts: readonly Fact[]): Fact[] {
-  const answers = new Map<string, Set<string>>();
-  for (const fact of facts) answers.set(factKey(fact), (answers.get(factKey(fact)) ?? new Set()).add(fact.answer));
-  const kept = new Map<string, Fact>();
+  const first = new Map<string, Fact>();
+  const ambiguous = new Set<string>();
   for (const fact of facts) {
-    if (answers.get(factKey(fact))!.size === 1 && !kept.has(factKey(fact))) kept.set(factKey(fact), fact);
+    const key = factKey(fact);
+    const known = first.get(key);
+    if (known === undefined) first.set(key, fact);
+    else if (known.answer !== fact.answer) ambiguous.add(key);
   }
-  return [...kept.values()];
+  for (const key of ambiguous) first.delete(key);
+  return [...first.values()];
 }
 
 function capped(all: readonly Fact[]): Fact[] {
