@@ -17,7 +17,7 @@ import type { TrainerState } from '../train/trainer.ts';
 import type { AbsorbRequest } from './absorb.ts';
 import { fullCurriculum, refreshCurriculum } from './curriculum.ts';
 import type { Interrupted, Work } from './interrupted.ts';
-import { emptyLedger, type Ledger, ledgerOf, planLessons, unlearnedSpans, withKnown } from './ledger.ts';
+import { emptyLedger, type Ledger, planLessons, unlearnedSpans, withKnown } from './ledger.ts';
 import type { Knowledge, Repository } from './repository.ts';
 
 /** What is to be known, and what is. */
@@ -45,6 +45,7 @@ export interface AbsorptionPlan {
   state: TrainerState;
   from: LiftPosition;
   leavesOutKnown: boolean;
+  byParts: boolean;
   /** What the state knows when the training begins. */
   before: Ledger;
   /** Lessons that the state has not learned, also of changes. */
@@ -93,29 +94,34 @@ function everything(situation: Situation, learned: Ledger, replaces: LoadedVersi
   const isSameTree = interrupted?.tree === tree;
   const seed = interrupted?.seed ?? request.seed ?? 1;
   const plan = planLessons(learned, lessons, repository.tokens);
-  let budget = fullBudget(recipe, request);
-  let from = interrupted?.position ?? startPosition;
-  if (interrupted?.isSpent) {
-    budget = { ...budget, epochs: budget.epochs + from.epoch };
-    from = { ...from, seconds: 0, trainedTokens: 0 };
-  }
   // The same batches again need the same lessons: those of this tree, and, where some were left out, of this ledger.
   const hasVersion = (current?.version.version ?? null) === (interrupted?.version ?? null);
   const goesOnInEpoch = isSameTree && (!interrupted.leavesOutKnown || hasVersion);
-  if (!goesOnInEpoch) from = { ...from, epoch: Math.min(from.epoch, budget.epochs - 1), batch: 0 };
   const leavesOutKnown = goesOnInEpoch ? interrupted.leavesOutKnown : current !== null;
+  // Who asks for passes gets passes.
+  const byParts = interrupted?.byParts ?? request.epochs === undefined;
+  const known = new Set(leavesOutKnown ? plan.known : []);
+  const curriculum = fullCurriculum(lessons, recipe, { known, byParts });
+  const budget = fullBudget(recipe, request);
+  budget.epochs += curriculum.epochsOfParts;
+  let from = interrupted?.position ?? startPosition;
+  if (interrupted?.isSpent) {
+    budget.epochs += Math.max(0, from.epoch - curriculum.epochsOfParts);
+    from = { ...from, seconds: 0, trainedTokens: 0 };
+  }
+  if (!goesOnInEpoch) from = { ...from, epoch: Math.min(from.epoch, budget.epochs - 1), batch: 0 };
   const visited = isSameTree ? lessons.filter((lesson) => wasVisited(lesson, from)) : [];
-  const known = [...plan.known, ...visited];
   return {
     work: 'full',
     replaces,
-    curriculum: fullCurriculum(lessons, recipe, leavesOutKnown ? new Set(plan.known) : new Set()),
+    curriculum,
     settings: { ...recipe.full, seed },
     budget,
     state: interrupted?.state ?? newState(current?.vector ?? initialAdapter(layout, seed)),
     from,
     leavesOutKnown,
-    before: withKnown({ ...learned, lessons: new Map([...ledgerOf(visited).lessons, ...learned.lessons]) }, known),
+    byParts,
+    before: withKnown(learned, [...plan.known, ...visited]),
     fresh: plan.fresh,
   };
 }
@@ -147,6 +153,7 @@ function refresh(situation: Situation, current: LoadedVersion): AbsorptionPlan {
     state: isOfThis ? interrupted.state : newState(current.vector),
     from,
     leavesOutKnown: false,
+    byParts: false,
     before: withKnown(ledger, [...known, ...learned]),
     fresh: all,
   };
@@ -154,7 +161,7 @@ function refresh(situation: Situation, current: LoadedVersion): AbsorptionPlan {
 
 /** What is asked for is what a full absorption takes. */
 function fullBudget({ fullBudget: usual }: Recipe, { epochs, minutes }: AbsorbRequest): LiftBudget {
-  if (epochs === undefined && minutes === undefined) return usual;
+  if (epochs === undefined && minutes === undefined) return { ...usual };
   const most = Number.POSITIVE_INFINITY;
   return { epochs: epochs ?? most, minutes: minutes ?? most, smallestGain: -1, enough: 2 };
 }

@@ -213,14 +213,15 @@ export class Absorption {
   }
 
   private async checkpoint(
-    { work, settings: { seed }, leavesOutKnown }: AbsorptionPlan,
+    { work, settings: { seed }, leavesOutKnown, byParts }: AbsorptionPlan,
     trainer: Trainer,
     position: LiftPosition,
     isSpent: boolean,
   ): Promise<void> {
     const { tree } = this.repository;
     const state = await trainer.state();
-    await saveInterrupted(this.adapter, this.layout, { work, tree, position, seed, leavesOutKnown, isSpent, state });
+    const how = { work, tree, position, seed, leavesOutKnown, byParts, isSpent };
+    await saveInterrupted(this.adapter, this.layout, { ...how, state });
     this.lastCheckpoint = performance.now();
   }
 

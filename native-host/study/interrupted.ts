@@ -17,6 +17,8 @@ export interface Interrupted {
   seed: number;
   /** Whether its first epoch leaves out what the version that was current knows. */
   leavesOutKnown: boolean;
+  /** Whether its first epochs visit parts of a large corpus. */
+  byParts: boolean;
   /** Whether its budget was spent: going on takes another one. */
   isSpent: boolean;
   state: TrainerState;
@@ -47,10 +49,11 @@ export async function loadInterrupted(adapter: AdapterFolder, kind: AdapterKind)
     position,
     seed = 1,
     leavesOutKnown = false,
+    byParts = false,
     isSpent = false,
   } = checkpoint.state as Partial<Interrupted>;
   if (work === undefined || tree === undefined || position === undefined) return null;
   const { vector, m: first, v: second, step, version } = checkpoint;
   const state = { vector, first, second, step };
-  return { work, tree, position, seed, leavesOutKnown, isSpent, state, version };
+  return { work, tree, position, seed, leavesOutKnown, byParts, isSpent, state, version };
 }

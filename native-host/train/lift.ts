@@ -22,15 +22,20 @@ export interface LiftSettings {
   seed: number;
 }
 
-/**
- * What is visited in an epoch, a lesson several times if it is asked in several wordings. The order matters where it
- * says so: an epoch in order goes through the lessons as they come, any other shuffles them.
- */
+/** What is visited in an epoch, a lesson several times if it is asked in several wordings. */
+export interface EpochVisits {
+  visits: readonly Lesson[];
+  /** Whether to go through them as they come; otherwise they are shuffled. */
+  inOrder: boolean;
+  /** Whether nothing is left out: only such an epoch can be the last one. */
+  isWhole: boolean;
+}
+
 export interface Curriculum {
   /** Whether there are questions to go on to. */
   hasQuestions: boolean;
   hasSegments: boolean;
-  epoch(number: number, withQuestions: boolean, uniform: () => number): { visits: readonly Lesson[]; inOrder: boolean };
+  epoch(number: number, withQuestions: boolean, uniform: () => number): EpochVisits;
 }
 
 export interface LiftBudget {
@@ -84,7 +89,7 @@ export interface LiftControl {
   onTrained(lesson: Lesson, count: TokenCount): void;
   /** A lesson of an epoch that is gone on with: it was trained before. */
   onPassed(lesson: Lesson): void;
-  /** Share of the corpus's tokens that are predicted right now; asked after each epoch. */
+  /** Share of the corpus's tokens that are predicted right now; asked after each whole epoch. */
   measureRecall(): Promise<number>;
 }
 
@@ -118,11 +123,11 @@ export async function lift(
     if (position.batch === 0) {
       // An only epoch has to have both.
       const hasStages = curriculum.hasSegments && budget.epochs - position.epoch > 1;
-      const firstStage = hasStages && shareDone(position, 0, budget) < settings.segmentShare;
-      position.withQuestions = !firstStage && curriculum.hasQuestions;
+      const isEarly = !position.withQuestions && shareDone(position, 0, budget) < settings.segmentShare;
+      position.withQuestions = curriculum.hasQuestions && !(hasStages && isEarly);
     }
     const epoch = await epochFrom(curriculum, settings, position, control);
-    if (epoch.isEmpty) return { end: 'saturated', position };
+    if (epoch.isEmpty && epoch.isWhole) return { end: 'saturated', position };
     while (epoch.share < 1) {
       await control.whileRunning();
       if (control.signal.aborted) return { end: 'cancelled', position };
@@ -151,6 +156,10 @@ export async function lift(
       await control.onStep({ ...position });
       position.seconds += secondsSince(stepped);
     }
+    if (!epoch.isWhole) {
+      await control.onStep({ ...position, epoch: position.epoch + 1, batch: 0 });
+      continue;
+    }
     if (position.visited !== 'everything') {
       position.visited = position.withQuestions || !curriculum.hasQuestions ? 'everything' : 'segments';
     }
@@ -171,6 +180,7 @@ export async function lift(
 interface Epoch {
   /** Whether there is nothing to visit in it. */
   isEmpty: boolean;
+  isWhole: boolean;
   /** Of its visits that are in batches that were taken, 0 to 1. */
   readonly share: number;
   /** The next batches, at most so many. */
@@ -191,7 +201,7 @@ async function epochFrom(
   { onPassed }: LiftControl,
 ): Promise<Epoch> {
   const uniform = uniformNumbers(settings.seed * 100_003 + epoch);
-  const { visits, inOrder } = curriculum.epoch(epoch, withQuestions, uniform);
+  const { visits, inOrder, isWhole } = curriculum.epoch(epoch, withQuestions, uniform);
   const ordered = inOrder ? visits : shuffled(visits, uniform);
   const batches = packed(
     map(ordered, (lesson) => ({ ...lesson.item(uniform()), source: lesson })),
@@ -214,8 +224,9 @@ async function epochFrom(
   }
   return {
     isEmpty: ordered.length === 0,
+    isWhole,
     get share() {
-      return taken / ordered.length;
+      return ordered.length === 0 ? 1 : taken / ordered.length;
     },
     next,
   };

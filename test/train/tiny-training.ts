@@ -68,7 +68,11 @@ export function curriculumOf(lessons: readonly Lesson[]): Curriculum {
   return {
     hasSegments: segments.length > 0,
     hasQuestions: lessons.length > segments.length,
-    epoch: (number, withQuestions) => ({ visits: withQuestions ? lessons : segments, inOrder: number === 0 }),
+    epoch: (number, withQuestions) => ({
+      visits: withQuestions ? lessons : segments,
+      inOrder: number === 0,
+      isWhole: true,
+    }),
   };
 }
 
