@@ -27,7 +27,15 @@ import { importPeft } from './store/peft-import.ts';
 import { type AbsorbControl, type AbsorbRequest, absorb } from './study/absorb.ts';
 import { ask, type Lookup, openLookup } from './study/ask.ts';
 import { checkModel } from './study/check-model.ts';
-import { dirtyPaths, emptyLedger, readLedger, shareKnown } from './study/ledger.ts';
+import {
+  claimedLedger,
+  dirtyPaths,
+  emptyLedger,
+  readLedger,
+  shareKnown,
+  unlearnedPaths,
+  writeLedger,
+} from './study/ledger.ts';
 import { probeRepository, shownAnswers } from './study/probe.ts';
 import { type Repository, readRepository, scanCacheFile } from './study/repository.ts';
 import { UnsavedTexts } from './unsaved-texts.ts';
@@ -99,7 +107,7 @@ class OpenServices implements Services {
       documents: documents.length,
       tokens: tokenCount,
       absorbed: current === null ? 0 : shareKnown(ledger, documents, (path) => tokens.get(path)!.length),
-      dirty: dirtyPaths(ledger, documents).length,
+      dirty: unlearnedPaths(ledger, documents).length,
       skipped,
       version: current?.version ?? null,
       device: this.onnx.name,
@@ -171,7 +179,10 @@ class OpenServices implements Services {
     const { layout, vector } = await importPeft(resolve(source), (settings) =>
       adapterLayout(this.base.config, settings),
     );
-    const { version } = await adapter.saveVersion(layout, vector, { kind: layout.kind, imported: resolve(source) });
+    const { documents } = await this.read(folder);
+    const ledger = await writeLedger(adapter.path, claimedLedger(documents));
+    const note = { kind: layout.kind, imported: resolve(source), ledger };
+    const { version } = await adapter.saveVersion(layout, vector, note);
     return version;
   }
 

@@ -53,6 +53,15 @@ export function ledgerOf(lessons: readonly Lesson[]): Ledger {
   return { ...emptyLedger(), lessons: new Map(learned) };
 }
 
+/** Of an adapter that was made elsewhere: it claims to know these documents, and nothing of it was measured. */
+export function claimedLedger(documents: readonly { path: string; hash: string }[]): Ledger {
+  const claimed = documents.map(({ path, hash }): [string, LearnedDocument] => [
+    path,
+    { hash, correct: 0, counted: 0, unlearned: 0, pieces: '' },
+  ]);
+  return { ...emptyLedger(), documents: new Map(claimed) };
+}
+
 /** Share of the tokens of all documents that are predicted right; documents that were never measured count as unknown. */
 export function shareKnown(
   ledger: Ledger,

@@ -123,9 +123,11 @@ test('a stopped refresh leaves the version as it was, and is gone on with', asyn
 });
 
 test('absorbing anew does not replace a version that knows more, and goes on until it knows as much', async () => {
-  const folder = await fixture.repository('anew', smallRepository());
+  const names = ['alpha', 'bravo', 'carol', 'delta'];
+  const files = names.map((name, i) => [`src/${name}.ts`, moduleText(name, 100 + i)]);
+  const folder = await fixture.repository('anew', Object.fromEntries(files));
   const first = await fixture.absorb(folder, { epochs: 3 });
-  for (const name of ['alpha', 'bravo']) await writeTo(join(folder, `src/${name}.ts`), moduleText(`${name}s`, 31337));
+  await writeTo(join(folder, 'src/alpha.ts'), moduleText('alphas', 31337));
 
   const stopped = await fixture.absorbAndStop(folder, 1);
   expect(stopped).toMatchObject({ end: 'cancelled', steps: 1, version: 1 });
