@@ -38,7 +38,15 @@ import { ask, type Lookup, openLookup } from './study/ask.ts';
 import { checkModel } from './study/check-model.ts';
 import { coverageOf } from './study/coverage.ts';
 import { estimateAbsorption } from './study/estimate.ts';
-import { dirtyPaths, emptyLedger, readLedger, shareKnown } from './study/ledger.ts';
+import {
+  claimedLedger,
+  dirtyPaths,
+  emptyLedger,
+  readLedger,
+  shareKnown,
+  unlearnedPaths,
+  writeLedger,
+} from './study/ledger.ts';
 import { probeRepository, shownAnswers } from './study/probe.ts';
 import { type Repository, readRepository, scanCacheFile } from './study/repository.ts';
 import { UnsavedTexts } from './unsaved-texts.ts';
@@ -118,7 +126,7 @@ class OpenServices implements Services {
       documents: documents.length,
       tokens: tokenCount,
       absorbed: current === null ? 0 : shareKnown(ledger, documents, (path) => tokens.get(path)!.length),
-      dirty: dirtyPaths(ledger, documents).length,
+      dirty: unlearnedPaths(ledger, documents).length,
       skipped,
       version: current?.version ?? null,
       device: this.onnx.name,
@@ -196,7 +204,10 @@ class OpenServices implements Services {
     const { layout, vector } = await importPeft(resolve(source), (settings) =>
       adapterLayout(this.base.config, settings),
     );
-    const { version } = await adapter.saveVersion(layout, vector, { kind: layout.kind, imported: resolve(source) });
+    const { documents } = await this.read(folder);
+    const ledger = await writeLedger(adapter.path, claimedLedger(documents));
+    const note = { kind: layout.kind, imported: resolve(source), ledger };
+    const { version } = await adapter.saveVersion(layout, vector, note);
     return version;
   }
 

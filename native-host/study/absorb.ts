@@ -35,6 +35,8 @@ export interface AbsorbControl {
   onProgress(report: AbsorbReport): void;
   /** At most this much work is lost by a kill, and the time that writing takes; 15 unless told. */
   secondsBetweenCheckpoints?: number;
+  /** How often an epoch that takes long is interrupted to measure a sample; 20 unless told. */
+  secondsBetweenSamples?: number;
 }
 
 export interface Absorbed {

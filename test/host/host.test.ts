@@ -289,6 +289,9 @@ describe('a host', () => {
     const before = await client.ask({ askId: 'trained', folder: repository });
 
     expect(await client.request('adapters/import', { folder: repository, source: target })).toEqual({ version: 2 });
+    // What it knows was never measured; it is taken to be of the folder as it is.
+    const status = await client.request('status', { folder: repository });
+    expect(status).toMatchObject({ version: 2, dirty: 0, absorbed: 0 });
     const imported = await client.ask({ askId: 'imported', folder: repository });
     expect(imported).toMatchObject({ version: 2, answer: before.answer });
     expect(await client.request('adapters/rollBack', { folder: repository })).toEqual({ version: 1 });
@@ -301,8 +304,8 @@ describe('a host', () => {
     expect(deleted.removed).toMatchObject([{ repositoryKey }]);
     expect(deleted.freedBytes).toBeGreaterThan(0);
     expect((await client.request('adapters/list', {})).adapters).toEqual([]);
-    const status = await client.request('status', { folder: repository });
-    expect(status).toMatchObject({ absorbed: 0, version: null });
+    const gone = await client.request('status', { folder: repository });
+    expect(gone).toMatchObject({ absorbed: 0, version: null });
   });
 
   it('pauses, answers while it trains, and keeps what a cancelled absorption learned', async () => {

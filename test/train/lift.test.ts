@@ -229,7 +229,7 @@ describe('interruptions', () => {
     const many = { ...settings, batchesPerStep: 1000 };
     const running = lift(
       trainer,
-      { ...curriculum, epoch: () => ({ visits: many10(), inOrder: true }) },
+      { ...curriculum, epoch: () => ({ visits: many10(), inOrder: true, isWhole: true }) },
       many,
       forEpochs(1),
       {

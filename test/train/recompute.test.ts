@@ -25,7 +25,7 @@ function adapter(kind: AdapterKind) {
 }
 
 function batch() {
-  const tokens = documentTokens(tiny.model).slice(0, 40);
+  const tokens = [...documentTokens(tiny.model).subarray(0, 40)];
   const item = { tokens, weights: tokens.map(() => 1) };
   return pack([item, { ...item, tokens: tokens.toReversed() }], shape)[0]!;
 }
