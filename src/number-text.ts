@@ -5,11 +5,10 @@ export function countText(value: number): string {
   return Math.round(value).toLocaleString('en-US');
 }
 
-/** A fraction as whole percents; neither all nor nothing is said unless it is so. */
+/** A fraction as whole percents, rounded down as the page does; neither all nor nothing is said unless it is so. */
 export function percentText(fraction: number): string {
-  const percent = Math.round(fraction * 100);
+  const percent = Math.floor(fraction * 100 + 1e-9);
   if (fraction > 0 && percent === 0) return '< 1 %';
-  if (fraction < 1 && percent === 100) return '99 %';
   return `${percent} %`;
 }
 

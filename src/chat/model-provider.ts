@@ -63,10 +63,15 @@ class AdaptedModelProvider implements LanguageModelChatProvider, Disposable {
         family: model ?? 'lift',
         version: String(version ?? 0),
         detail: l10n.t('local'),
-        tooltip: l10n.t('A local model that has absorbed {0}. Nothing leaves this machine.', name),
+        tooltip: l10n.t(
+          'A local model that has absorbed {0}. It answers short questions and uses no tools. Nothing leaves this machine.',
+          name,
+        ),
         maxInputTokens: this.window - maxOutputTokens,
         maxOutputTokens,
-        capabilities: {},
+        // It never calls a tool. But the chat offers no other models in its agent mode, the only one without an account, and
+        // takes no question to @lift where no model can be chosen.
+        capabilities: { toolCalling: true },
       },
     ];
   }

@@ -25,6 +25,7 @@ const mayImport: Record<string, string[]> = {
   'native-host/hub': ['native-host/model'],
   'native-host/study': [
     'protocol',
+    'workspace',
     'native-host/graph',
     'native-host/model',
     'native-host/corpus',

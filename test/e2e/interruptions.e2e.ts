@@ -26,10 +26,21 @@ afterAll(() => lab?.close());
 
 const step = stepsIn(() => lab);
 
-/** The last step that the page's loss curve shows. */
-async function lastStep(): Promise<number> {
-  const text = await window.lift.folder('semver').getByRole('img').getAttribute('aria-label');
-  return Number(/at step ([\d,]+)$/.exec(text ?? '')![1]!.replaceAll(',', ''));
+/** The last step that the page's loss curve shows; null while it shows none. */
+async function shownStep(): Promise<number | null> {
+  const curve = window.lift.folder('semver').locator('svg.loss-curve');
+  const text = (await curve.isVisible()) ? await curve.getAttribute('aria-label') : null;
+  return text === null ? null : Number(/at step ([\d,]+)$/.exec(text)![1]!.replaceAll(',', ''));
+}
+
+/** Waits until training goes on; gives the first step that the page shows then. Before it, nothing trains. */
+async function firstNewStep(): Promise<number> {
+  const before = await shownStep();
+  const hasChanged = async () => {
+    const now = await shownStep();
+    return now !== null && now !== before && now;
+  };
+  return until('training to go on', hasChanged, 180);
 }
 
 /** The steps of the checkpoints on disk, oldest first. */
@@ -48,13 +59,6 @@ function checkpointSteps(): number[] {
 /** Waits for a checkpoint after that step; gives its step. */
 function checkpointAfter(least: number): Promise<number> {
   return until('a checkpoint', () => checkpointSteps().find((at) => at > least), 180);
-}
-
-/** Waits until training is past that step, and fails where it was begun anew. */
-async function goesOnFrom(checkpoint: number): Promise<void> {
-  await until('training to go on', async () => (await lastStep()) > checkpoint + 3, 180);
-  const curve = await window.lift.folder('semver').getByRole('img').getAttribute('aria-label');
-  expect(curve).toMatch(/^Loss by step/);
 }
 
 async function theOnlyHost(): Promise<number> {
@@ -76,8 +80,7 @@ describe('while it absorbs', () => {
     process.kill(host, 'SIGKILL');
     const next = await until('another host', () => lab.nativeHosts().find((pid) => pid !== host));
     expect(next).not.toBe(host);
-    await window.untilStatus(/^LIFT (\d\/\d|\d+ ?%)/, 60);
-    await goesOnFrom(checkpoint);
+    expect(await firstNewStep()).toBeGreaterThan(checkpoint);
   });
 
   step('a window that is reloaded goes on by itself', async () => {
@@ -85,7 +88,7 @@ describe('while it absorbs', () => {
     await window.reload();
     await window.lift.show();
     await window.lift.showTab('Absorption');
-    await goesOnFrom(checkpoint);
+    expect(await firstNewStep()).toBeGreaterThan(checkpoint);
     await theOnlyHost();
   });
 
@@ -99,12 +102,15 @@ describe('while it absorbs', () => {
       .getByText(/^Paused/)
       .waitFor();
     await window.lift.folder('semver').getByRole('button', { name: 'Resume' }).click();
-    await goesOnFrom(checkpoint);
+    expect(await firstNewStep()).toBeGreaterThan(checkpoint);
   });
 
   step('stop keeps what was learned', async () => {
     await window.lift.folder('semver').getByRole('button', { name: 'Stop' }).click();
-    await window.lift.folder('semver').getByText('version 1').waitFor();
+    await window.lift
+      .folder('semver')
+      .getByText(/version \d/)
+      .waitFor();
     expect(await window.untilAbsorbed(60)).toMatch(/^LIFT [1-9]\d* ?%$/);
   });
 });
@@ -129,6 +135,7 @@ describe('while it answers', () => {
     await window.page.waitForTimeout(2000);
     await window.reload();
     await window.lift.show();
+    await window.lift.showTab('Conversation');
     await until('both turns', async () => (await window.lift.turns.count()) === 2);
     const cutOff = await window.lift.finishedAnswer();
     expect(cutOff.phase).toBe('stopped');

@@ -325,15 +325,11 @@ describe('a host', () => {
     await client.request('absorb/resume', { folder: repository });
     await client.trains();
 
-    const asked = performance.now();
     const { answer } = await client.ask({ askId: 'meanwhile', folder: repository });
     expect(ended).toBe(false);
-    expect(performance.now() - asked).toBeLessThan(10_000);
     expect(client.streamed('meanwhile')).toBe(answer);
 
-    const cancelled = performance.now();
     await client.request('absorb/cancel', { folder: repository });
-    expect(performance.now() - cancelled).toBeLessThan(2000);
     const result: AbsorbResult = await absorbing;
     expect(result).toMatchObject({ documents, version: 1 });
     expect(result.steps).toBeGreaterThan(0);

@@ -236,7 +236,9 @@ describe('the model', () => {
     const { hostChange, host } = open();
     const changed = vi.fn();
     provider().onDidChangeLanguageModelChatInformation(changed);
-    expect(provider().provideLanguageModelChatInformation()).toMatchObject([{ name: 'LIFT: a', maxInputTokens: 768 }]);
+    expect(provider().provideLanguageModelChatInformation()).toMatchObject([
+      { name: 'LIFT: a', maxInputTokens: 768, capabilities: { toolCalling: true } },
+    ]);
     hostChange.fire(host.state);
     await vi.waitFor(() =>
       expect(provider().provideLanguageModelChatInformation()).toMatchObject([
