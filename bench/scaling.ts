@@ -8,9 +8,9 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { embeddedModelFolder } from '../native-host/locations.ts';
 import { openServices } from '../native-host/open-services.ts';
+import { measureVersion } from './measured-version.ts';
 import { copyMillion, packagesOfMillion } from './million-corpus.ts';
 import { writeSection } from './results.ts';
-import { measureStopped } from './stopped-share.ts';
 
 const modules = fileURLToPath(new URL('../node_modules', import.meta.url));
 const scratch = await mkdtemp(join(tmpdir(), 'lift-bench-'));
@@ -85,19 +85,30 @@ async function measureMillion(): Promise<{ row: string; text: string[] }> {
   const whole = await absorb(folder, { minutes });
   const memory = peakMegabytes();
   const status = await services.status(folder);
-  const probe = await services.probe(folder, { probes: 200 }, new AbortController().signal);
   const adapter = services.store.adapter(folder, (await services.adapters())[0]!.baseModelKey);
-  const check = await measureStopped(embeddedModelFolder(), join(storeRoot, 'float32'), folder, adapter, half.version!);
+  const files = { model: embeddedModelFolder(), cache: join(storeRoot, 'float32'), folder };
+  const first = await measureVersion(files, adapter, half.version!);
+  const last = await measureVersion(files, adapter, whole.version!);
   const seconds = half.wallSeconds + whole.wallSeconds;
+  const row = `| ${whole.tokens} | ${whole.documents} | ${seconds.toFixed(1)} | | ${percent(whole.absorbed)} | ${memory} |`;
   return {
-    row: `| ${whole.tokens} | ${whole.documents} | ${seconds.toFixed(1)} | | ${percent(whole.absorbed)} | ${memory} |`,
+    row,
     text: [
-      `A million tokens: ${packagesOfMillion.map(([name]) => name).join(', ')}, none of which the embedded model was trained on;`,
-      `${minutes} minutes of training, ${half.trainedTokens} and ${whole.trainedTokens} tokens before the stop and in all. Stopped at half, \`status\``,
-      `told ${percent(stopped.absorbed)} absorbed and ${stopped.dirty} of ${check.documents} documents not reached; measuring all that was visited (${check.visited}`,
-      `documents, the others counting nothing) gives ${percent(check.measured)}. At the end ${percent(status.absorbed)}, ${status.dirty} documents not reached yet.`,
-      `Probes all over the corpus (${probe.probes}): next-token accuracy ${percent(probe.baseNextTokenAccuracy)} → ${percent(probe.nextTokenAccuracy)}, exact match in trained`,
-      `wording ${percent(probe.baseTrainedExactMatch)} → ${percent(probe.trainedExactMatch)}, in new wording ${percent(probe.baseExactMatch)} → ${percent(probe.exactMatch)}.`,
+      `A million tokens: ${packagesOfMillion.map(([name]) => name).join(', ')};`,
+      `the embedded model was trained on none of them. ${minutes} minutes; ${half.trainedTokens} tokens trained before the stop, ${whole.trainedTokens} in all.`,
+      '',
+      '| when | absorbed, by `status` | measured | documents visited | not learned yet, by `status` | exact match, trained wording | new wording |',
+      '|---|---|---|---|---|---|---|',
+      ...[
+        { when: 'stopped at half', status: stopped, version: first },
+        { when: 'at the end', status, version: last },
+      ].map(({ when, status, version }) => {
+        const { measured, visited, documents, trained, heldBack, baseTrained, baseHeldBack } = version;
+        const matches = `${percent(trained)} (base ${percent(baseTrained)}) | ${percent(heldBack)} (base ${percent(baseHeldBack)})`;
+        return `| ${when} | ${percent(status.absorbed)} | ${percent(measured)} | ${visited} of ${documents} | ${status.dirty} | ${matches} |`;
+      }),
+      '',
+      `Measured: every document that was visited, whole; others count nothing. Exact match: ${last.probes} probes about documents that were visited.`,
     ],
   };
 }

@@ -44,10 +44,10 @@ export class TrainingRecall {
     private readonly trainer: Trainer,
     private readonly signal: AbortSignal,
   ) {
-    this.share = plan.from.recall;
     this.paths = repository.documents.map(({ path }) => path);
     this.fresh = new Set(plan.fresh);
     this.meter = new RecallMeter(model, repository, recipe, plan.settings.seed);
+    this.share = shareOf(this.counts());
   }
 
   /** How much of each document is predicted right now. */
