@@ -4,10 +4,14 @@
 // Before everything else, so that nothing prints into the protocol while it loads.
 import './rpc-stdout.ts';
 
+import { constants, setPriority } from 'node:os';
 import { createHandlers } from './handlers.ts';
 import { withErrorCode } from './rpc-error-codes.ts';
 import { serve } from './rpc-server.ts';
 import { rpcOutput } from './rpc-stdout.ts';
+
+// Training takes every core for minutes: the editor and what the user runs in it come first.
+setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
 
 const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
