@@ -24,6 +24,7 @@ const mayImport: Record<string, string[]> = {
   'native-host/store': ['native-host/model'],
   'native-host/study': [
     'protocol',
+    'workspace',
     'native-host/graph',
     'native-host/model',
     'native-host/corpus',
