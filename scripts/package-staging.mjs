@@ -50,6 +50,7 @@ export async function stageExtension(target, staging) {
   }
   for (const name of packagesInBundles(staging)) shippedPackages[name] = packageFolder(name);
   writeFileSync(join(staging, 'THIRD-PARTY-NOTICES.txt'), thirdPartyNotices(shippedPackages));
+  writeFileSync(join(staging, 'MARKETPLACE.md'), withPicturesInside(readFileSync('MARKETPLACE.md', 'utf8')));
   writeFileSync(join(staging, 'package.json'), `${JSON.stringify(shippedManifest(), null, 2)}\n`);
   cpSync('.vscodeignore', join(staging, '.vscodeignore'));
 }
@@ -59,6 +60,13 @@ function packagesInBundles(staging) {
   const packagesOf = JSON.parse(readFileSync(join('dist', 'bundled-packages.json'), 'utf8'));
   const shipped = Object.entries(packagesOf).filter(([bundle]) => existsSync(join(staging, bundle)));
   return [...new Set(shipped.flatMap(([, names]) => names))];
+}
+
+/** Pictures as data in the text: an editor shows no files beside the page of an installed extension. */
+function withPicturesInside(markdown) {
+  return markdown.replaceAll(/\]\((media\/[\w./-]+\.png)\)/g, (_, file) => {
+    return `](data:image/png;base64,${readFileSync(file).toString('base64')})`;
+  });
 }
 
 function shippedManifest() {

@@ -33,7 +33,6 @@ const allowed = [
   /^dist\/webview\/[a-z-]+\.(js|css|ttf)$/,
   /^media\/(lift\.svg|icon\.png)$/,
   /^media\/walkthrough\/[a-z-]+\.(svg|png|md)$/,
-  /^media\/screenshots\/[a-z-]+\.png$/,
   /^models\/lift-nano\/(README\.md|config\.json|model\.safetensors|tokenizer(_config)?\.json)$/,
   /^dist\/node_modules\/onnxruntime-(node|common)\/(package\.json|dist\/[\w/-]+\.js(on)?)$/,
   /^dist\/node_modules\/koffi\/(package\.json|(src\/koffi\/)?index\.c?js)$/,
@@ -112,6 +111,16 @@ describe.each(platforms)('the VSIX for %s', (platform) => {
     );
     expect(named.length).toBeGreaterThan(1);
     expect(named.filter((path) => !paths.some((other) => other === path || other.startsWith(`${path}/`)))).toEqual([]);
+  });
+
+  it('has a page for the marketplace that holds its pictures', () => {
+    const page = entries
+      .find(({ path }) => path === 'extension/readme.md')!
+      .read()
+      .toString();
+    const pictures = [...page.matchAll(/!\[[^\]]*\]\(([^)]{1,40})/g)].map((match) => match[1]!);
+    expect(pictures.length).toBeGreaterThan(2);
+    expect(pictures.filter((source) => !source.startsWith('data:image/png;base64,'))).toEqual([]);
   });
 
   it('has a manifest without what is for developers only', () => {

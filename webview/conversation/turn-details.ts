@@ -82,7 +82,8 @@ function kindName(kind: string): string {
 
 export function answeredBy(turn: Turn): string {
   const parts = [turn.version === null ? word('Base model') : word('Adapter version {0}', turn.version)];
-  if (turn.firstTokenMs !== null) parts.push(word('first token after {0} s', (turn.firstTokenMs / 1000).toFixed(1)));
+  if (turn.firstTokenMs !== null)
+    parts.push(word('first token after {0} s', (turn.firstTokenMs / 1000).toFixed(turn.firstTokenMs < 100 ? 2 : 1)));
   if (turn.tokensPerSecond !== null) parts.push(word('{0} tokens/s', count(Math.round(turn.tokensPerSecond))));
   return parts.join(' · ');
 }

@@ -24,7 +24,8 @@ const quietSettings = {
 export interface ServerOptions {
   /** An empty folder for everything that the server and the extension write. */
   home: string;
-  vsix: string;
+  /** VSIX files to install. */
+  extensions: string[];
   settings?: Record<string, unknown>;
   /** Added to the environment of the server, and with it of the extension host. */
   environment?: Record<string, string>;
@@ -65,10 +66,14 @@ export class CodeServer {
       delete env[name];
     }
     const folders = ['--config', configuration, '--user-data-dir', dataFolder, '--extensions-dir', extensionsFolder];
-    const installed = spawnSync(nodeBinary, [codeServerEntry, ...folders, '--install-extension', options.vsix], {
-      env,
-      encoding: 'utf8',
-    });
+    const installed = spawnSync(
+      nodeBinary,
+      [codeServerEntry, ...folders, ...options.extensions.flatMap((file) => ['--install-extension', file])],
+      {
+        env,
+        encoding: 'utf8',
+      },
+    );
     if (installed.status !== 0)
       throw new Error(`the extension was not installed:\n${installed.stdout}${installed.stderr}`);
     const port = await freePort();
@@ -102,12 +107,6 @@ export class CodeServer {
   /** The folder of the extension's own data that outlives windows. */
   get globalStorage(): string {
     return join(this.dataFolder, 'User', 'globalStorage', 'lift.lift-vscode');
-  }
-
-  /** Changes the user's settings while the workbench runs. */
-  writeSettings(settings: Record<string, unknown>): void {
-    const file = join(this.dataFolder, 'User', 'settings.json');
-    writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, 'utf8')), ...settings }, null, 2));
   }
 
   async stop(): Promise<void> {

@@ -21,7 +21,11 @@ export interface LabOptions {
   name: string;
   settings?: Record<string, unknown>;
   environment?: Record<string, string>;
+  /** VSIX files that are installed beside the extension. */
+  otherExtensions?: string[];
+  /** CSS pixels. */
   viewport?: { width: number; height: number };
+  pixelsPerPoint?: number;
 }
 
 export class Lab {
@@ -50,7 +54,7 @@ export class Lab {
     mkdirSync(keptFolder, { recursive: true });
     const server = await CodeServer.start({
       home,
-      vsix: packagedExtension(),
+      extensions: [packagedExtension(), ...(options.otherExtensions ?? [])],
       // Whatever else this machine does, the tests' absorptions are not to wait for it.
       settings: { 'lift.power': 'always', ...options.settings },
       environment: options.environment ?? {},
@@ -59,6 +63,7 @@ export class Lab {
       executablePath: chromiumBinary,
       headless: true,
       viewport: options.viewport ?? { width: 1280, height: 800 },
+      deviceScaleFactor: options.pixelsPerPoint ?? 1,
       permissions: ['clipboard-read', 'clipboard-write'],
       args: [
         '--no-sandbox',
