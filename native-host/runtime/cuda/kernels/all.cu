@@ -1,0 +1,2 @@
+// The whole set of kernels as one unit: one fat binary on a card, one library in the emulator.
+#include "elementwise.cu"
