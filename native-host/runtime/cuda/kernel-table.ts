@@ -101,16 +101,16 @@ export const kernelTable = {
   embedding: kernel(256, 'table:p tableType:i ids:p out:p outType:i rows:i columns:i'),
   embeddingGrad: kernel(256, 'ids:p cotangent:p cotangentType:i out:p rows:i columns:i'),
 
-  matmulNt128: kernel(128, product, 65536),
-  matmulNn128: kernel(128, product, 65536),
-  matmulTn128: kernel(128, product, 65536),
+  matmulNt128: kernel(128, product, 49152),
+  matmulNn128: kernel(128, product, 49152),
+  matmulTn128: kernel(128, product, 49152),
   matmulNt64: kernel(128, product, 32768),
   matmulNn64: kernel(128, product, 32768),
   matmulTn64: kernel(128, product, 32768),
-  matmulNtNarrow: kernel(128, product, 40960),
-  matmulNnNarrow: kernel(128, product, 40960),
-  matmulTnNarrow: kernel(128, product, 40960),
-  matmulTnFlat: kernel(128, product, 40960),
+  matmulNtNarrow: kernel(128, product, 36864),
+  matmulNnNarrow: kernel(128, product, 36864),
+  matmulTnNarrow: kernel(128, product, 36864),
+  matmulTnFlat: kernel(128, product, 36864),
   matmulFinish: kernel(
     256,
     'partial:p out:p outType:i outStride:i m:i n:i splits:i bias:p biasType:i added:p addedType:i addedStride:i ' +
@@ -157,7 +157,7 @@ export const kernelTable = {
   ),
   weightedSum: kernel(256, 'values:p weights:p out:p count:i'),
   sumOfSquares: kernel(256, 'x:p partial:p count:i'),
-  norm: kernel(256, 'partial:p out:p count:i'),
+  gradientNorm: kernel(256, 'partial:p out:p count:i'),
   adamw: kernel(
     256,
     'parameters:p first:p second:p gradient:p learningRate:p step:p norm:p nextParameters:p nextFirst:p nextSecond:p ' +

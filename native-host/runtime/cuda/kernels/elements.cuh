@@ -60,7 +60,7 @@ __device__ __forceinline__ void storeEight(void *at, int type, size_t i, const f
     *reinterpret_cast<uint4 *>(static_cast<bfloat16 *>(at) + i) = {packBfloat16(x[0], x[1]), packBfloat16(x[2], x[3]),
                                                                    packBfloat16(x[4], x[5]), packBfloat16(x[6], x[7])};
   } else {
-    uint4 packed;
+    uint4 packed = {0, 0, 0, 0};
 #pragma unroll
     for (int j = 0; j < 8; j++) storeElement(&packed, type, j, x[j]);
     *reinterpret_cast<uint4 *>(static_cast<float16 *>(at) + i) = packed;

@@ -14,6 +14,7 @@ import {
   widenBfloat16,
   widenFloat16,
 } from '../../../../native-host/model/half-precision.ts';
+import { normalNumbers } from '../../../../native-host/model/random.ts';
 import {
   type ElementType,
   type KernelLaunch,
@@ -31,7 +32,17 @@ export type Order = (typeof orders)[number];
 
 /** Compiles the kernels for the CPU and returns the library's file. Errors: Error where g++ is missing or fails. */
 export function emulatedLibrary(): string {
-  const flags = ['-x', 'c++', '-std=c++17', '-O2', '-fPIC', '-shared', '-fvisibility=hidden', '-DLIFT_EMULATED'];
+  const flags = [
+    '-x',
+    'c++',
+    '-std=c++17',
+    '-O2',
+    '-fPIC',
+    '-shared',
+    '-fvisibility=hidden',
+    '-DLIFT_EMULATED',
+    '-fno-strict-aliasing',
+  ];
   const warnings = ['-Wall', '-Werror', '-Wno-unknown-pragmas'];
   const hash = createHash('sha256').update([...flags, ...warnings, process.arch].join(' '));
   for (const file of readdirSync(kernelsFolder, { recursive: true, encoding: 'utf8' }).sort()) {
@@ -145,6 +156,54 @@ export class EmulatedKernels {
     for (const { address } of this.#buffers) this.#free(address);
     this.#buffers = [];
   }
+}
+
+/** A place that a computation writes, and how to read it. */
+export interface EmulatedOutput {
+  buffer: EmulatedBuffer;
+  type: ElementType;
+}
+
+export interface EmulatedComputation {
+  launches: readonly KernelLaunch<EmulatedBuffer>[];
+  outputs: Record<string, EmulatedOutput>;
+}
+
+const emulated = new EmulatedKernels();
+
+/**
+ * Builds a computation and runs it, once in each order of threads and blocks. Errors: Error where the order changes a
+ * single bit of an output: then a barrier is missing, or blocks depend on each other.
+ */
+export function computeInEveryOrder(
+  build: (memory: EmulatedKernels) => EmulatedComputation,
+): Record<string, Float32Array> {
+  const inOrders = orders.map((order) => {
+    emulated.setOrder(order);
+    const { launches, outputs } = build(emulated);
+    emulated.run(launches);
+    const numbers = Object.entries(outputs).map(([name, { buffer, type }]): [string, Float32Array] => [
+      name,
+      emulated.numbers(buffer, type),
+    ]);
+    emulated.freeAll();
+    return Object.fromEntries(numbers);
+  });
+  for (const [i, other] of inOrders.entries()) {
+    for (const [name, numbers] of Object.entries(other)) {
+      const first = Buffer.from(inOrders[0]![name]!.buffer);
+      if (!first.equals(Buffer.from(numbers.buffer))) throw new Error(`'${name}' differs when run ${orders[i]}`);
+    }
+  }
+  return inOrders[0]!;
+}
+
+/** `count` normal numbers that the type can hold exactly. */
+export function normalsOf(type: ElementType, count: number, seed: number, scale = 1): Float32Array {
+  const normal = normalNumbers(seed);
+  const numbers = Float32Array.from({ length: count }, () => scale * normal());
+  const bits = encodeNumbers(numbers, type);
+  return decodeNumbers(new Uint8Array(bits.buffer), type);
 }
 
 export function encodeNumbers(numbers: Float32Array, type: ElementType): Float32Array | Uint16Array {

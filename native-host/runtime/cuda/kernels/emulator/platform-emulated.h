@@ -43,6 +43,7 @@ inline float16 toFloat16(float x) {
   const uint16_t sign = std::signbit(x) ? 0x8000 : 0;
   const float size = std::fabs(x);
   if (std::isnan(x)) return {0x7fff};
+  if (size == 0.f) return {sign};
   if (size >= 65520.f) return {uint16_t(sign | 0x7c00)};
   int exponent;
   std::frexp(size, &exponent);
@@ -67,6 +68,7 @@ template <class Number> Number shuffleXor(Number x, int mask) {
   return emulator::collective<Number>("shuffle", x, [mask](int to, auto from) { return Number(from(to ^ mask)); });
 }
 
+inline float rsqrtf(float x) { return 1.f / std::sqrt(x); }
 inline float exp2Fast(float x) { return std::exp2(x); }
 
 inline void copyNow(const emulator::PendingCopy &copy) {
