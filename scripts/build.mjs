@@ -8,6 +8,7 @@ const entryPoints = {
   cli: 'native-host/cli.ts',
   main: 'native-host/main.ts',
   worker: 'native-host/runtime/onnx/worker.ts',
+  'cuda-worker': 'native-host/runtime/cuda/worker.ts',
   demo: 'scripts/demo.ts',
   'bench-engine': 'bench/engine.ts',
   'bench-absorption': 'bench/absorption.ts',

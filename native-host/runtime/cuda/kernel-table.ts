@@ -11,8 +11,8 @@ export type ElementType = keyof typeof elementTypes;
 /** Bytes of one element. */
 export const elementBytes = { float32: 4, bfloat16: 2, float16: 2 } as const;
 
-/** Sizes of heads that attention kernels exist for; a smaller head is padded with zeros inside the kernel. */
-export const attentionHeadSizes = [64, 128, 256] as const;
+/** Sizes of heads that attention kernels exist for; a smaller head is filled up with zeros inside the kernel. */
+export const attentionHeadSizes = [64, 128] as const;
 
 interface KernelShape<Parameters extends string> {
   /** name:kind for each parameter, kind being p (address, 8 bytes), i (int32) or f (float32). */
@@ -41,8 +41,12 @@ const product =
   'bias:p biasType:i added:p addedType:i addedStride:i factor:f accumulate:i ' +
   'batchLeft:i batchRight:i batchOut:i splits:i partial:p';
 
-// As a product whose right operand is codes with one bfloat16 scale for each 32 of a row's weights.
-const quantizedProduct = `scales:p ${product}` as const;
+// The same with codes for the right operand, and a bfloat16 scale for each 32 of them.
+const quantizedProduct =
+  'left:p right:p scales:p out:p m:i n:i k:i leftStride:i rightStride:i outStride:i outType:i ' +
+  'panelLeft:p panelRight:p panelK:i panelLeftStride:i panelRightStride:i ' +
+  'bias:p biasType:i added:p addedType:i addedStride:i factor:f accumulate:i ' +
+  'batchLeft:i batchRight:i batchOut:i splits:i partial:p';
 
 const attention =
   'q:p k:p v:p sequenceIds:p past:p queryStride:i keyStride:i valueStride:i outStride:i ' +
@@ -116,34 +120,32 @@ export const kernelTable = {
     'partial:p out:p outType:i outStride:i m:i n:i splits:i bias:p biasType:i added:p addedType:i addedStride:i ' +
       'factor:f accumulate:i batchOut:i',
   ),
-  matmulNtInt8: kernel(128, quantizedProduct, 65536),
-  matmulNnInt8: kernel(128, quantizedProduct, 65536),
-  matmulNtInt4: kernel(128, quantizedProduct, 65536),
-  matmulNnInt4: kernel(128, quantizedProduct, 65536),
+  matmulNtInt8: kernel(128, quantizedProduct, 49152),
+  matmulNnInt8: kernel(128, quantizedProduct, 49152),
+  matmulNtInt4: kernel(128, quantizedProduct, 49152),
+  matmulNnInt4: kernel(128, quantizedProduct, 49152),
   quantizeInt8: kernel(256, 'x:p xType:i codes:p scales:p rows:i columns:i'),
   quantizeInt4: kernel(256, 'x:p xType:i codes:p scales:p rows:i columns:i'),
   dequantizeInt8: kernel(256, 'codes:p scales:p out:p outType:i rows:i columns:i'),
   dequantizeInt4: kernel(256, 'codes:p scales:p out:p outType:i rows:i columns:i'),
 
-  attentionForward64: kernel(128, `${attention} out:p logSumExp:p`, 49152),
-  attentionForward128: kernel(128, `${attention} out:p logSumExp:p`, 81920),
-  attentionForward256: kernel(128, `${attention} out:p logSumExp:p`, 98304),
-  attentionDelta: kernel(256, 'out:p cotangent:p delta:p outStride:i cotangentStride:i rows:i heads:i headDim:i'),
-  attentionKeyGrad64: kernel(128, `${attentionGrad} ofK:p ofV:p ofKStride:i ofVStride:i`, 65536),
-  attentionKeyGrad128: kernel(128, `${attentionGrad} ofK:p ofV:p ofKStride:i ofVStride:i`, 98304),
-  attentionKeyGrad256: kernel(128, `${attentionGrad} ofK:p ofV:p ofKStride:i ofVStride:i`, 98304),
-  attentionQueryGrad64: kernel(128, `${attentionGrad} ofQ:p ofQStride:i`, 65536),
-  attentionQueryGrad128: kernel(128, `${attentionGrad} ofQ:p ofQStride:i`, 98304),
-  attentionQueryGrad256: kernel(128, `${attentionGrad} ofQ:p ofQStride:i`, 98304),
+  attentionForward64: kernel(128, `${attention} out:p logSumExp:p`, 32768),
+  attentionForward128: kernel(128, `${attention} out:p logSumExp:p`, 49152),
+  attentionDelta: kernel(
+    256,
+    'out:p cotangent:p delta:p outStride:i cotangentStride:i rows:i length:i heads:i headDim:i',
+  ),
+  attentionKeyGrad64: kernel(128, `${attentionGrad} ofK:p ofV:p ofKStride:i ofVStride:i`, 41472),
+  attentionKeyGrad128: kernel(128, `${attentionGrad} ofK:p ofV:p ofKStride:i ofVStride:i`, 82432),
+  attentionQueryGrad64: kernel(128, `${attentionGrad} ofQ:p ofQStride:i`, 41472),
+  attentionQueryGrad128: kernel(128, `${attentionGrad} ofQ:p ofQStride:i`, 82432),
   attentionDecode: kernel(
     128,
     'q:p keys:p values:p past:p partial:p queryStride:i keyStride:i valueStride:i ' +
       'length:i heads:i keyValueHeads:i headDim:i scale:f splits:i',
+    33792,
   ),
-  attentionDecodeFinish: kernel(
-    128,
-    'partial:p past:p out:p outType:i outStride:i length:i heads:i headDim:i splits:i',
-  ),
+  attentionDecodeFinish: kernel(128, 'partial:p out:p outType:i outStride:i length:i heads:i headDim:i splits:i'),
 
   crossEntropyRows: kernel(
     512,
