@@ -123,7 +123,7 @@ const paramChecks: ParamChecks = {
     client: oneLine,
     storeRoot: absolutePath,
     modelFolder: optional(absolutePath),
-    device: optional(oneOf('cpu', 'webgpu')),
+    device: optional(oneOf('auto', 'cpu', 'webgpu', 'cuda')),
   },
   'absorb/start': {
     ...folder,

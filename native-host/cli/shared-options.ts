@@ -18,7 +18,7 @@ export function withSharedOptions(command: Command): Command {
     .option('--json', 'print one JSON object as the last line')
     .option('--store <dir>', 'folder that holds adapters (default: $LIFT_STORE, or lift in your data folder)')
     .option('--model <dir>', "base model in Hugging Face's layout (default: the embedded one)")
-    .addOption(new Option('--device <name>', 'where to compute (default: cpu)').choices(['cpu', 'webgpu']));
+    .addOption(new Option('--device <name>', 'where to compute (default: auto)').choices(['auto', 'cpu', 'webgpu', 'cuda']));
 }
 
 export function storeRoot({ workingFolder, environment }: CliContext, { store }: SharedOptions): string {

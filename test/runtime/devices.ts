@@ -1,11 +1,13 @@
 import { existsSync } from 'node:fs';
 import type { Device, DeviceName, HostTensor } from '../../native-host/runtime/device.ts';
 import { openOnnxDevice } from '../../native-host/runtime/onnx/onnx-device.ts';
+import { openFakeCard } from './cuda/fake-driver.ts';
 
 const workerFile = new URL('../../dist/worker.js', import.meta.url);
 
 /** Opens a device for a test, with the worker that `npm run build` bundled. */
 export function openTestDevice(name: DeviceName = 'cpu'): Device {
+  if (name === 'cuda') return openFakeCard();
   if (!existsSync(workerFile)) throw new Error('dist/worker.js is missing: run `npm run build` first');
   return openOnnxDevice(name, workerFile, 2);
 }

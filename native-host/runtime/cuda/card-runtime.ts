@@ -96,7 +96,14 @@ export class CardRuntime {
       }
       case 'memory': {
         const { free, total } = this.driver.memory();
-        return { memory: { free: free + this.card.memory.kept, total, used: this.card.memory.used, weights: this.weights.bytes } };
+        return {
+          memory: {
+            free: free + this.card.memory.kept,
+            total,
+            used: this.card.memory.used,
+            weights: this.weights.bytes,
+          },
+        };
       }
       case 'close':
         return this.close();
@@ -110,10 +117,10 @@ export class CardRuntime {
   }
 
   private async compile(job: Extract<Job, { kind: 'compile' }>): Promise<Result> {
-    const executable = new CardExecutable(this.card, job, this.weights, this.tensors);
+    const executable = new CardExecutable(this.card, job, this.weights, this.tensors, this.stream);
     this.compiling += 1;
     try {
-      await executable.load(job.weights, this.stream);
+      await executable.load(job.weights);
     } catch (error) {
       executable.release();
       throw error;

@@ -1,6 +1,7 @@
 /** An open card: its driver, the kernels and memory, and running a plan's steps. */
-import type { Driver, KernelArgument, Launch } from './driver.ts';
+
 import { DeviceMemory } from './device-memory.ts';
+import type { Driver, KernelArgument, Launch } from './driver.ts';
 import { type KernelLaunch, type KernelName, kernelParameters, kernelTable } from './kernel-table.ts';
 import type { Area, Step } from './plan.ts';
 

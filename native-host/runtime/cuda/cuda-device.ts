@@ -34,19 +34,17 @@ interface Pending {
 }
 
 /**
- * Opens a card. Frozen weights may be F32, F16 or BF16, in any files. Errors: CudaUnavailableError's message where there is no
- * driver, an old one, or no card. Runs of answers and of training go on side by side, answers first.
+ * Opens a card. Frozen weights may be F32, F16 or BF16, in any files. Runs of answers and of training go on side by side,
+ * answers first. Errors, as the rejection of `opened` and of every job: no driver, an old one, no card, no such kernels.
  */
-export async function openCudaDevice(options: CudaDeviceOptions): Promise<CudaDevice> {
+export function openCudaDevice(options: CudaDeviceOptions): CudaDevice {
   const settings: WorkerSettings = {
     ordinal: options.ordinal ?? 0,
     library: options.library ?? null,
     kernels: options.kernelsFile,
     weights: options.weights ?? 'bfloat16',
   };
-  const device = new CudaDevice(new Worker(options.workerFile, { workerData: settings }), options.library);
-  await device.opened;
-  return device;
+  return new CudaDevice(new Worker(options.workerFile, { workerData: settings }), options.library);
 }
 
 export class CudaDevice implements Device {
@@ -69,8 +67,10 @@ export class CudaDevice implements Device {
         if (message.kind === 'ready') {
           this.context = message.context;
           resolve();
-        } else if (message.kind === 'failed') reject(new Error(message.message));
-        else this.receive(message);
+        } else if (message.kind === 'failed') {
+          this.fail(new Error(message.message));
+          reject(this.failure);
+        } else this.receive(message);
       });
       worker.on('error', (error) => {
         this.fail(error);
@@ -78,6 +78,8 @@ export class CudaDevice implements Device {
       });
       worker.on('exit', () => reject(new Error('the worker of the cuda device ended')));
     });
+    // Who does not wait for it hears of it from the first job.
+    this.opened.catch(() => {});
     this.ended = new Promise((resolve) => {
       worker.on('exit', () => {
         this.fail(new Error('the cuda device was closed'));
@@ -149,7 +151,10 @@ export class CudaDevice implements Device {
   private receive(message: Extract<WorkerMessage, { job: number }>): void {
     const { resolve, reject } = this.pending.get(message.job)!;
     this.pending.delete(message.job);
-    if (message.kind === 'reply') return resolve(message.result);
+    if (message.kind === 'reply') {
+      resolve(message.result);
+      return;
+    }
     const error = new Error(message.message);
     reject(error);
     // Every tensor and program went with the card.
@@ -187,7 +192,13 @@ class CudaExecutable implements Executable {
       ([name, tensor]) => [name, 'data' in tensor ? tensor : { tensor: tensor.id }] as const,
     );
     const { cache, priority = 'training' } = options;
-    const job = { kind: 'run', executable: this.id, inputs: Object.fromEntries(given), cache: cache?.id ?? null, priority } as const;
+    const job = {
+      kind: 'run',
+      executable: this.id,
+      inputs: Object.fromEntries(given),
+      cache: cache?.id ?? null,
+      priority,
+    } as const;
     const result = await this.submit(job);
     if (cache !== undefined) cache.length = result.cache!;
     return { host: result.host!, device: result.device!, seconds: result.seconds };

@@ -3,6 +3,14 @@
 /** Why this machine cannot use its card, or has none. The caller may fall back to another device. */
 export class CudaUnavailableError extends Error {
   override name = 'CudaUnavailableError';
+
+  constructor(
+    message: string,
+    /** There is a driver, and a newer one would do. */
+    readonly tooOld = false,
+  ) {
+    super(message);
+  }
 }
 
 /** A call of the driver failed. */
@@ -36,7 +44,10 @@ export function isDeviceLost(error: unknown): boolean {
 /** `what` is the driver's own name and sentence for the code; `call` the function that returned it. */
 export function callError(call: string, code: number, what: string): CudaError {
   if (driverTooOldCodes.has(code)) {
-    return new CudaError(code, `the NVIDIA driver cannot run this build's kernels: ${call} said ${what}. ${updateAdvice}`);
+    return new CudaError(
+      code,
+      `the NVIDIA driver cannot run this build's kernels: ${call} said ${what}. ${updateAdvice}`,
+    );
   }
   if (lostCodes.has(code)) {
     return new CudaError(

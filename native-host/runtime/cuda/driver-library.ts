@@ -74,6 +74,7 @@ export function loadDriverLibrary(file = standardLibrary): DriverCalls {
     } catch {
       throw new CudaUnavailableError(
         `the NVIDIA driver is too old: it has no ${name}. Update the display driver to 580 or newer, or use --device webgpu or cpu.`,
+        true,
       );
     }
   }

@@ -3,12 +3,20 @@
  * checked. Device addresses are plain numbers (they lie below 2^53). Source: the CUDA driver API's reference.
  */
 import koffi from 'koffi';
-import { CudaUnavailableError, callError, notReadyCode, outOfMemoryCode, outOfMemoryError, updateAdvice } from './driver-error.ts';
+import {
+  CudaUnavailableError,
+  callError,
+  notReadyCode,
+  outOfMemoryCode,
+  outOfMemoryError,
+  updateAdvice,
+} from './driver-error.ts';
 import { type DriverCall, type DriverCalls, loadDriverLibrary } from './driver-library.ts';
 
 /** CUDA 13.0, whose nvcc made the kernels; display drivers from 580 on have it. */
 const oldestDriver = 13_000;
 
+const noCard = 100;
 const streamNonBlocking = 1;
 const captureThreadLocal = 1;
 const attributes = { multiprocessors: 16, major: 75, minor: 76, sharedBytesPerBlock: 97 };
@@ -52,14 +60,15 @@ export class Driver {
     this.calls = loadDriverLibrary(library);
     const code = this.calls.cuInit(0);
     if (code !== 0) {
-      const advice = code === 100 ? 'No NVIDIA card was found. Use --device webgpu or cpu.' : updateAdvice;
-      throw new CudaUnavailableError(`the NVIDIA driver does not start: ${this.describe(code)}. ${advice}`);
+      if (code === noCard) throw new CudaUnavailableError('no NVIDIA card was found. Use --device webgpu or cpu.');
+      throw new CudaUnavailableError(`the NVIDIA driver does not start: ${this.describe(code)}. ${updateAdvice}`);
     }
     const version = this.get('cuDriverGetVersion');
     if (version < oldestDriver) {
       const text = (number: number) => `${Math.floor(number / 1000)}.${Math.floor((number % 1000) / 10)}`;
       throw new CudaUnavailableError(
         `the NVIDIA driver is too old: it has CUDA ${text(version)}, and ${text(oldestDriver)} is needed. ${updateAdvice}`,
+        true,
       );
     }
     const slotsAddress = koffi.address(this.slots.buffer);
@@ -81,6 +90,16 @@ export class Driver {
         sharedBytesPerBlock: attribute('sharedBytesPerBlock'),
       };
     });
+  }
+
+  /** Bytes that are free on a card. */
+  freeMemoryOf(ordinal: number): number {
+    const context = this.createContext(ordinal);
+    try {
+      return this.memory().free;
+    } finally {
+      this.destroyContext(context);
+    }
   }
 
   /** A context of its own, so that destroying it frees whatever its thread left. It becomes the thread's current one. */

@@ -18,6 +18,7 @@ export class CardExecutable {
   private readonly caches: readonly { past: string; rows: string }[];
   private readonly instances = new Map<string, Instance>();
   private readonly constants = new Map<number, number>();
+  private readonly numbers = new Map<number, number>();
   private readonly inputShapes: ReadonlyMap<string, readonly (number | string)[]>;
   private readonly around: Surroundings;
 
@@ -26,6 +27,8 @@ export class CardExecutable {
     job: Extract<Job, { kind: 'compile' }>,
     private readonly weights: WeightStore,
     tensors: Tensors,
+    /** For what is not a run. */
+    private readonly stream: number,
   ) {
     this.program = job.program;
     this.caches = job.caches;
@@ -37,6 +40,7 @@ export class CardExecutable {
       card,
       tensors,
       constantAddress: (node) => this.constants.get(node)!,
+      numberAddress: (value) => this.numberAddress(value),
       weightAddress: ({ name, part }) =>
         part === 'codes' || part === 'scales'
           ? weights.quantizedAddress(stored(name))[part]
@@ -49,10 +53,13 @@ export class CardExecutable {
    * Puts weights and constants on the card. Errors: Error naming an op that this backend lacks, or a weight that is not
    * in the model; CudaError where the card has too little memory.
    */
-  async load(stored: ReadonlyMap<string, StoredTensor>, stream: number): Promise<void> {
+  async load(stored: ReadonlyMap<string, StoredTensor>): Promise<void> {
     // Whatever this backend lacks shows now, and not at the first run.
     const open = new Set([...this.inputShapes.values()].flat().filter((size) => typeof size === 'string'));
-    const plan = lowerProgram(concreteProgram(this.program, new Map([...open].map((size) => [size, 1]))), this.options(1));
+    const plan = lowerProgram(
+      concreteProgram(this.program, new Map([...open].map((size) => [size, 1]))),
+      this.options(1),
+    );
     for (const { name, part } of plan.weights) {
       const tensor = stored.get(name);
       if (tensor === undefined) throw new Error(`weight '${name}' is not in the model`);
@@ -63,9 +70,9 @@ export class CardExecutable {
       const data: Float32Array | Int32Array = attributes.data;
       const address = this.card.memory.take(data.byteLength);
       this.constants.set(node, address);
-      this.card.driver.copyToDevice(address, data, stream);
+      this.card.driver.copyToDevice(address, data, this.stream);
     });
-    this.card.driver.synchronize(stream);
+    this.card.driver.synchronize(this.stream);
   }
 
   /** Columns of each of a conversation's matrices. */
@@ -124,9 +131,10 @@ export class CardExecutable {
 
   release(): void {
     for (const instance of this.instances.values()) instance.release();
-    for (const address of this.constants.values()) this.card.memory.giveBack(address);
+    for (const address of [...this.constants.values(), ...this.numbers.values()]) this.card.memory.giveBack(address);
     this.instances.clear();
     this.constants.clear();
+    this.numbers.clear();
   }
 
   private options(cacheCapacity: number): LoweringOptions {
@@ -137,6 +145,17 @@ export class CardExecutable {
       multiprocessors: this.card.multiprocessors,
       codeBits: (name, shape) => this.weights.codeBits(name, shape),
     };
+  }
+
+  private numberAddress(value: number): number {
+    let address = this.numbers.get(value);
+    if (address === undefined) {
+      address = this.card.memory.take(4);
+      this.card.driver.copyToDevice(address, Int32Array.of(value), this.stream);
+      this.card.driver.synchronize(this.stream);
+      this.numbers.set(value, address);
+    }
+    return address;
   }
 
   private outputShape(output: string): readonly (number | string)[] {

@@ -25,6 +25,8 @@ export interface Surroundings {
   card: Card;
   tensors: Tensors;
   constantAddress(node: number): number;
+  /** An int32 of this value. */
+  numberAddress(value: number): number;
   weightAddress(place: Extract<BufferPlace, { kind: 'weight' }>): number;
   deviceOutputs: ReadonlySet<string>;
 }
@@ -57,13 +59,16 @@ export class Instance {
         if (this.hostResults.has(name)) continue;
         device[name] = { address: memory.take(bytesFor(type, shape)), type, shape };
       }
-      const placed = this.plan.inputs.map(({ name, type }) => this.placeInput(inputs.get(name)!, name, type, lane.stream));
+      const placed = this.plan.inputs.map(({ name, type }) =>
+        this.placeInput(inputs.get(name)!, name, type, lane.stream),
+      );
       const inputAddress = new Map(this.plan.inputs.map(({ name, type }, i) => [`${name} ${type}`, placed[i]!]));
       const baseOf = (place: BufferPlace): number => {
         if (place.kind === 'input') return inputAddress.get(`${place.name} ${place.type}`)!;
         if (place.kind === 'result') return device[place.name]?.address ?? this.hostResults.get(place.name)!;
         if (place.kind === 'weight') return this.around.weightAddress(place);
         if (place.kind === 'constant') return this.around.constantAddress(place.node);
+        if (place.kind === 'number') return this.around.numberAddress(place.value);
         if (place.kind === 'past') return cache!.past;
         return place.kind === 'cache' ? cache!.slots[place.slot]! : scratch;
       };

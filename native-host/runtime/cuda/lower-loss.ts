@@ -3,9 +3,9 @@
  * the gradients, which take the place of the logits.
  */
 import type { Node } from '../../graph/value.ts';
-import { crossEntropyRows, distillationRows, type LossRows, weightedSum } from './kernels/launches/loss.ts';
-import { planProduct, product, type ProductShape } from './kernels/launches/product.ts';
 import type { KernelLaunch } from './kernel-table.ts';
+import { crossEntropyRows, distillationRows, type LossRows, weightedSum } from './kernels/launches/loss.ts';
+import { type ProductShape, planProduct, product } from './kernels/launches/product.ts';
 import { rowsOf } from './lower-math.ts';
 import { type Lowering, type LoweringContext, matrix, numbers, shapeOf } from './lowering-context.ts';
 import type { Area, StoredType } from './plan.ts';
@@ -47,11 +47,24 @@ const lossBySlices =
       multiply(context, { ...shape, orientation: 'Nt' }, matrix(sliceOfHidden), matrix(embedding), logits);
       const ofLogits = ofHidden === undefined ? null : { at: space.area, stride };
       const tokens = rowsOf(perToken, first, count).area;
-      const slice = { logits, weights: rowsOf(weights, first, count).area, gradient: ofLogits, perToken: tokens, rows: count, vocabulary };
+      const slice = {
+        logits,
+        weights: rowsOf(weights, first, count).area,
+        gradient: ofLogits,
+        perToken: tokens,
+        rows: count,
+        vocabulary,
+      };
       builder.launch(launchOf(context, node, first, slice));
       if (ofLogits === null) continue;
       const back = { m: count, n: width, k: vocabulary };
-      multiply(context, { ...back, orientation: 'Nn' }, ofLogits, matrix(embedding), matrix(rowsOf(ofHidden!, first, count)));
+      multiply(
+        context,
+        { ...back, orientation: 'Nn' },
+        ofLogits,
+        matrix(embedding),
+        matrix(rowsOf(ofHidden!, first, count)),
+      );
       if (ofEmbedding === undefined) continue;
       const across: ProductShape = { orientation: 'Tn', m: vocabulary, n: width, k: count };
       multiply(context, across, ofLogits, matrix(sliceOfHidden), matrix(ofEmbedding), first > 0);

@@ -44,7 +44,8 @@ export const mathLowerings: Record<string, Lowering> = {
   scaleBy: (context, node) => {
     const [value, factor] = node.inputs as [Value, Value];
     const known = constantNumber(factor);
-    if (known === 1) return context.postpone(node.outputs[0]!, () => context.read(value, context.typeOf(node.outputs[0]!)));
+    if (known === 1)
+      return context.postpone(node.outputs[0]!, () => context.read(value, context.typeOf(node.outputs[0]!)));
     const x = context.read(value);
     const out = context.write(node.outputs[0]!);
     const by = context.read(factor, 'float32').area;
@@ -126,7 +127,9 @@ export const mathLowerings: Record<string, Lowering> = {
     const [parameters, first, second, gradient, learningRate, step] = node.inputs.map(
       (value) => context.read(value, 'float32').area,
     );
-    const [nextParameters, nextFirst, nextSecond, norm] = node.outputs.map((value) => context.write(value, 'float32').area);
+    const [nextParameters, nextFirst, nextSecond, norm] = node.outputs.map(
+      (value) => context.write(value, 'float32').area,
+    );
     const count = sizeOf(shapeOf(node.outputs[0]!));
     const partial = context.builder.scratch('float32', [normPartial]);
     context.builder.launch(...gradientNorm(gradient!, partial.area, norm!, count));

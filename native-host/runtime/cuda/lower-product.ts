@@ -2,7 +2,13 @@
 import type { Node, Value } from '../../graph/value.ts';
 import { operandOf } from './fusion.ts';
 import { copyRows } from './kernels/launches/elementwise.ts';
-import { type Orientation, planProduct, product as productLaunches, type ProductShape } from './kernels/launches/product.ts';
+import {
+  type Orientation,
+  type ProductShape,
+  planProduct,
+  product as productLaunches,
+} from './kernels/launches/product.ts';
+import { mostVectorRows, quantizedProduct, vectorProduct } from './kernels/launches/weights.ts';
 import { type LoweringContext, matrix, numbers, shapeOf } from './lowering-context.ts';
 import { part, type Stored } from './plan.ts';
 
@@ -45,22 +51,47 @@ export function emitProduct(
   const [m, n] = out.shape as [number, number];
   const { panel, depth } = product;
   const left = readOperand(context, product.left);
-  let right = readOperand(context, product.right);
-  if (product.orientation === 'Tt') right = turned(context, right);
-  const orientation = product.orientation === 'Tt' ? 'Tn' : product.orientation;
-  const shape: ProductShape = { orientation, m, n, k: depth, panelK: panel?.depth ?? 0 };
-  const plan = planProduct(shape, context.options.multiprocessors);
-  const partial = plan.partialFloats === 0 ? null : builder.scratch('float32', [plan.partialFloats]).area;
-  const memory = {
-    ...{ left: matrix(left), right: matrix(right), out: matrix(out), partial, accumulate },
+  const more = {
     factor: factorOf(context, product),
     ...(added === null ? {} : { added: matrix(added) }),
     ...(bias === null ? {} : { bias: numbers(bias) }),
-    ...(panel === null
-      ? {}
-      : { panel: { left: matrix(readOperand(context, panel.left)), right: matrix(readOperand(context, panel.right)) } }),
   };
-  builder.launch(...productLaunches(shape, memory, plan));
+  const ofPanel = panel && {
+    left: matrix(readOperand(context, panel.left)),
+    right: matrix(readOperand(context, panel.right)),
+  };
+  const codes =
+    product.orientation === 'Nt' || product.orientation === 'Nn'
+      ? context.codesOf(operandOf(context, product.right).value)
+      : null;
+  if (product.orientation === 'Nt' && m <= mostVectorRows && !accumulate) {
+    const weight = codes ?? matrix(readOperand(context, product.right));
+    const panelOfRows = ofPanel === null ? {} : { panel: { ...ofPanel, k: panel!.depth } };
+    builder.launch(
+      vectorProduct({ rows: m, n, k: depth }, { x: matrix(left), weight, out: matrix(out), ...panelOfRows, ...more }),
+    );
+    return out;
+  }
+  const shape: ProductShape = {
+    orientation: product.orientation === 'Tt' ? 'Tn' : product.orientation,
+    ...{ m, n, k: depth, panelK: panel?.depth ?? 0 },
+  };
+  const memory = {
+    left: matrix(left),
+    out: matrix(out),
+    accumulate,
+    ...more,
+    ...(ofPanel === null ? {} : { panel: ofPanel }),
+  };
+  if (codes !== null) {
+    builder.launch(quantizedProduct(shape, codes, memory));
+    return out;
+  }
+  const right = readOperand(context, product.right);
+  const plan = planProduct(shape, context.options.multiprocessors);
+  const partial = plan.partialFloats === 0 ? null : builder.scratch('float32', [plan.partialFloats]).area;
+  const straight = matrix(product.orientation === 'Tt' ? turned(context, right) : right);
+  builder.launch(...productLaunches(shape, { ...memory, right: straight, partial }, plan));
   return out;
 }
 

@@ -3,10 +3,10 @@
  * way to memory. LoRA's second product becomes a panel of the product that it is added to.
  */
 import type { Node, Value } from '../../graph/value.ts';
+import { isTakenIn, storedScale } from './fusion.ts';
 import * as elementwise from './kernels/launches/elementwise.ts';
 import { rmsNormInputGrad } from './kernels/launches/rows.ts';
 import { normShape } from './lower-math.ts';
-import { isTakenIn, storedScale } from './fusion.ts';
 import { emitHeadProducts, emitProduct, factorOf, type Product, productOf } from './lower-product.ts';
 import { type Lowering, type LoweringContext, numbers, shapeOf } from './lowering-context.ts';
 import { type Stored, sizeOf } from './plan.ts';
@@ -72,7 +72,9 @@ function termsOf(context: LoweringContext, value: Value): Term[] {
   if (node.op.name === 'matmul') return [{ product: productOf(node) }];
   if (node.op.name === 'affine') return [{ product: productOf(node.inputs[0]!.node, node.attributes.factor) }];
   if (node.op.name === 'rmsNormInputGrad') return [{ normGradient: node }];
-  return node.inputs.flatMap((input): Term[] => (isTakenIn(context, input) ? termsOf(context, input) : [{ value: input }]));
+  return node.inputs.flatMap((input): Term[] =>
+    isTakenIn(context, input) ? termsOf(context, input) : [{ value: input }],
+  );
 }
 
 function emitSum(context: LoweringContext, value: Value, terms: readonly Term[], bias: Stored | null = null): void {

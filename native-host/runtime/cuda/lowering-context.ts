@@ -2,7 +2,18 @@
 import type { Node, Value } from '../../graph/value.ts';
 import { affine, convert } from './kernels/launches/elementwise.ts';
 import type { Matrix, Stored as Numbers } from './kernels/launches/places.ts';
-import { type Area, bytesOf, part, type Plan, PlanBuilder, type Stored, type StoredType, sizeOf } from './plan.ts';
+import { type Codes, dequantize } from './kernels/launches/weights.ts';
+import {
+  type Area,
+  type BufferPlace,
+  bytesOf,
+  type Plan,
+  PlanBuilder,
+  part,
+  type Stored,
+  type StoredType,
+  sizeOf,
+} from './plan.ts';
 import type { ConcreteProgram } from './portable-graph.ts';
 
 export interface LoweringOptions {
@@ -83,13 +94,19 @@ export class LoweringContext {
     const shape = shapeOf(value);
     switch (op.name) {
       case 'input':
-        return this.shared({ kind: 'input', name: attributes.name, type: type ?? value.dtype }, type ?? value.dtype, shape);
+        return this.shared(
+          { kind: 'input', name: attributes.name, type: type ?? value.dtype },
+          type ?? value.dtype,
+          shape,
+        );
       case 'constant':
         return this.inType(this.shared({ kind: 'constant', node: value.node.id }, value.dtype, shape), type);
       case 'weight':
         return this.inType(this.readWeight(value), type);
       case 'unflatten': {
-        const before = value.node.outputs.slice(0, value.index).reduce((sum, output) => sum + sizeOf(shapeOf(output)), 0);
+        const before = value.node.outputs
+          .slice(0, value.index)
+          .reduce((sum, output) => sum + sizeOf(shapeOf(output)), 0);
         // Rounded with the whole vector, unless a product could not read it where it would lie.
         const fits = type !== 'bfloat16' || (before * bytesOf(type)) % pieceBytes === 0;
         return this.inType(part(this.read(inputs[0]!, fits ? type : undefined), before, shape), type);
@@ -148,7 +165,10 @@ export class LoweringContext {
 
   /** How the value is stored if it is written: matrices as bfloat16, unless they are summed up or given out. */
   typeOf(value: Value): StoredType {
-    return this.targets.get(value)?.type ?? (value.dtype === 'int32' ? 'int32' : this.isExact(value) ? 'float32' : 'bfloat16');
+    return (
+      this.targets.get(value)?.type ??
+      (value.dtype === 'int32' ? 'int32' : this.isExact(value) ? 'float32' : 'bfloat16')
+    );
   }
 
   /** Puts what is stored somewhere else, in the type that is wanted there. */
@@ -171,32 +191,37 @@ export class LoweringContext {
   }
 
   /** The codes and scales of a frozen matrix, or null where it is kept as numbers. */
-  codesOf(value: Value): { bits: 4 | 8; codes: Stored; scales: Stored } | null {
-    if (value.node.op.name !== 'weight') return null;
-    const { name } = value.node.attributes;
-    const shape = shapeOf(value);
+  codesOf({ node }: Value): Codes<Area> | null {
+    if (node.op.name !== 'weight') return null;
+    const { name, shape } = node.attributes;
     const bits = this.options.codeBits(name, shape);
     if (bits === null) return null;
-    const codes = this.shared({ kind: 'weight', name, part: 'codes' }, 'bfloat16', shape);
-    return { bits, codes, scales: this.shared({ kind: 'weight', name, part: 'scales' }, 'bfloat16', shape) };
+    const areaOf = (part: 'codes' | 'scales') => this.shared({ kind: 'weight', name, part }, 'bfloat16', shape).area;
+    return { bits, codes: areaOf('codes'), scales: areaOf('scales') };
+  }
+
+  /** A place that is not scratch, as a matrix. */
+  shared(place: BufferPlace, type: StoredType, shape: readonly number[]): Stored {
+    const buffer = this.builder.shared(place, sizeOf(shape) * bytesOf(type));
+    return { area: { buffer, byteOffset: 0 }, type, shape };
   }
 
   private readWeight(value: Value): Stored {
     const shape = shapeOf(value);
-    const quantized = this.codesOf(value);
-    if (quantized === null) {
+    const codes = this.codesOf(value);
+    if (codes === null) {
       const kept = shape.length === 1 ? 'float32' : 'bfloat16';
       return this.shared({ kind: 'weight', name: value.node.attributes.name, part: kept }, kept, shape);
     }
-    const { bits, codes, scales } = quantized;
-    return this.builder.once(codes, 'as numbers', () => {
+    const stored: Stored = { area: codes.codes, type: 'bfloat16', shape };
+    return this.builder.once(stored, 'as numbers', () => {
       const plain = this.builder.scratch('bfloat16', shape);
-      const [rows, columns] = shape as [number, number];
-      void [bits, scales, rows, columns];
+      this.builder.launch(dequantize(codes, numbers(plain), shape[0]!, shape[1]!));
       return plain;
     });
   }
 
+  /** What is stored, in another type. */
   inType(stored: Stored, type: StoredType | undefined): Stored {
     if (type === undefined || stored.type === type) return stored;
     return this.builder.once(stored, type, () => {
@@ -208,11 +233,6 @@ export class LoweringContext {
 
   private convert(target: Stored, source: Stored): void {
     this.builder.launch(convert(numbers(source), numbers(target), sizeOf(source.shape)));
-  }
-
-  private shared(place: Parameters<PlanBuilder['shared']>[0], type: StoredType, shape: readonly number[]): Stored {
-    const buffer = this.builder.shared(place, sizeOf(shape) * bytesOf(type));
-    return { area: { buffer, byteOffset: 0 }, type, shape };
   }
 
   private result(value: Value, name: string): Stored {

@@ -17,6 +17,8 @@ export type BufferPlace =
   | { kind: 'weight'; name: string; part: WeightPart }
   /** Data that is part of the program, by the node that holds it. */
   | { kind: 'constant'; node: number }
+  /** One int32. */
+  | { kind: 'number'; value: number }
   /** Keys or values of a conversation: the memory of one slot of the cache. */
   | { kind: 'cache'; slot: number }
   /** One int32: how many positions the cache holds. */
@@ -71,7 +73,9 @@ export function part(stored: Stored, element: number, shape: readonly number[]):
 export function areasOf(step: Step): Area[] {
   if (step.kind === 'copy') return [step.target, step.source];
   if (step.kind === 'zero') return [step.target];
-  return step.launch.arguments.filter((argument): argument is Area => argument !== null && typeof argument === 'object');
+  return step.launch.arguments.filter(
+    (argument): argument is Area => argument !== null && typeof argument === 'object',
+  );
 }
 
 /** Collects the steps of a plan. */

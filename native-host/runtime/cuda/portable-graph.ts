@@ -2,7 +2,15 @@
  * A program as plain data, so that it can be sent to another thread, and back as nodes with every size known. Ops are
  * known there by their names alone.
  */
-import { type Attributes, type DType, type Node, nodesInOrder, type Op, type Shape, type Value } from '../../graph/value.ts';
+import {
+  type Attributes,
+  type DType,
+  type Node,
+  nodesInOrder,
+  type Op,
+  type Shape,
+  type Value,
+} from '../../graph/value.ts';
 import type { Program } from '../device.ts';
 
 interface PortableValue {
@@ -72,13 +80,13 @@ export function concreteProgram(program: PortableProgram, sizes: ReadonlyMap<str
   const known = (shape: Shape): Shape =>
     shape.map((size) => (typeof size === 'string' ? (sizes.get(size) ?? size) : size));
   const nodes: Node[] = [];
-  const valueOf = ({ node, index }: PortableValue): Value => nodes[node]!.outputs[index]!;
+  const found = ({ node, index }: PortableValue): Value => nodes[node]!.outputs[index]!;
   program.nodes.forEach(({ op, inputs, attributes, forward, outputs }, id) => {
     const values: Value[] = [];
     const node: Node = {
       id,
       op: opNamed(op),
-      inputs: inputs.map(valueOf),
+      inputs: inputs.map(found),
       attributes: forward === null ? attributes : { ...attributes, forward: nodes[forward] },
       outputs: values,
     };
@@ -90,7 +98,7 @@ export function concreteProgram(program: PortableProgram, sizes: ReadonlyMap<str
   return {
     name: program.name,
     nodes,
-    outputs: Object.fromEntries(Object.entries(program.outputs).map(([key, value]) => [key, valueOf(value)])),
+    outputs: Object.fromEntries(Object.entries(program.outputs).map(([key, value]) => [key, found(value)])),
   };
 }
 

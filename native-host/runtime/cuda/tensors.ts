@@ -3,7 +3,8 @@ import { narrowToBfloat16, widenBfloat16 } from '../../model/half-precision.ts';
 import type { HostTensor } from '../device.ts';
 import type { Card } from './card.ts';
 import type { TensorDescription } from './jobs.ts';
-import { type ElementType, elementTypes, launch } from './kernel-table.ts';
+import type { ElementType } from './kernel-table.ts';
+import { convert as convertLaunch } from './kernels/launches/elementwise.ts';
 import { bytesOf, type StoredType, sizeOf } from './plan.ts';
 
 /** Memory that several tensors may share. */
@@ -55,7 +56,8 @@ export class Tensors {
   /** Shares the memory. Errors: RangeError where the part lies outside. */
   view(id: number, offset: number, shape: readonly number[]): TensorDescription {
     const tensor = this.of(id);
-    if (offset < 0 || offset + sizeOf(shape) > sizeOf(tensor.shape)) throw new RangeError('the view lies outside the tensor');
+    if (offset < 0 || offset + sizeOf(shape) > sizeOf(tensor.shape))
+      throw new RangeError('the view lies outside the tensor');
     return this.add(tensor.block, tensor.offset + offset, shape);
   }
 
@@ -148,13 +150,11 @@ export function readTensor(
 
 /** The host's numbers as the card stores them. */
 export function encodeAs(data: Float32Array | Int32Array, type: StoredType): ArrayBufferView {
-  if ((data instanceof Int32Array) !== (type === 'int32')) {
+  if (data instanceof Int32Array !== (type === 'int32')) {
     throw new TypeError(`an input is ${data instanceof Int32Array ? 'int32' : 'float32'}, and the other is wanted`);
   }
   return type === 'bfloat16' ? narrowToBfloat16(data as Float32Array) : data;
 }
-
-const elementsOfConvertBlock = 2048;
 
 /** Elements in another type. */
 export function convert(
@@ -166,12 +166,6 @@ export function convert(
   count: number,
   stream: number,
 ): void {
-  const converting = launch<'convert', number>('convert', [Math.ceil(count / elementsOfConvertBlock), 1, 1], {
-    x: source,
-    xType: elementTypes[sourceType],
-    out: target,
-    outType: elementTypes[targetType],
-    count,
-  });
+  const converting = convertLaunch({ at: source, type: sourceType }, { at: target, type: targetType }, count);
   card.launch(converting, (address) => address, stream);
 }

@@ -7,19 +7,21 @@ import type { StoredTensor } from '../../model/safetensors.ts';
 import type { Card } from './card.ts';
 import { CudaError, outOfMemoryCode } from './driver-error.ts';
 import type { WeightStorage } from './jobs.ts';
-import { type ElementType, elementBytes, elementTypes, launch } from './kernel-table.ts';
+import { type ElementType, elementBytes } from './kernel-table.ts';
+import { codeBytes, quantize, scaleCount } from './kernels/launches/weights.ts';
 import { convert } from './tensors.ts';
 
 const pieceBytes = 16 * 1024 * 1024;
 const elementTypeOf = { F32: 'float32', BF16: 'bfloat16', F16: 'float16' } as const;
 
-/** A matrix whose weights are codes with a scale for each `quantizedGroup` of a row. */
+/** A matrix whose weights are codes with scales. */
 export interface QuantizedAddress {
   codes: number;
   scales: number;
 }
 
-export const quantizedGroup = 32;
+/** Rows of codes are multiples of this long. */
+const codeGroup = 32;
 
 interface Piece {
   bytes: Uint8Array;
@@ -48,7 +50,7 @@ export class WeightStore {
 
   /** Bits of the codes that such a matrix is kept as: the linear layers', but not the embeddings'; null for none. */
   codeBits(name: string, shape: readonly number[]): 4 | 8 | null {
-    const fits = shape.length === 2 && name.includes('.layers.') && shape[1]! % quantizedGroup === 0;
+    const fits = shape.length === 2 && name.includes('.layers.') && shape[1]! % codeGroup === 0;
     if (!fits || this.storage === 'bfloat16') return null;
     return this.storage === 'int8' ? 8 : 4;
   }
@@ -59,7 +61,8 @@ export class WeightStore {
     let loading = this.known.get(key);
     if (loading === undefined) {
       loading = this.last.then(
-        (): Promise<number | QuantizedAddress> => (type === 'quantized' ? this.quantize(tensor) : this.place(tensor, type, key)),
+        (): Promise<number | QuantizedAddress> =>
+          type === 'quantized' ? this.quantize(tensor) : this.place(tensor, type, key),
       );
       this.known.set(key, loading);
       this.last = loading.catch(() => this.known.delete(key));
@@ -104,23 +107,14 @@ export class WeightStore {
     const plain = this.takeFor(tensor, rows * columns * elementBytes.bfloat16);
     try {
       await this.copyFromFile(tensor, plain, elementTypeOf[tensor.dtype], 'bfloat16');
-      const kernel = this.storage === 'int8' ? 'quantizeInt8' : 'quantizeInt4';
-      const codeBytes = this.storage === 'int8' ? rows * columns : (rows * columns) / 2;
-      const scaleBytes = ((rows * columns) / quantizedGroup) * elementBytes.bfloat16;
-      const codes = this.takeFor(tensor, codeBytes);
-      const scales = this.takeFor(tensor, scaleBytes);
-      const groups = Math.ceil((rows * columns) / quantizedGroup / quantizedGroupsOfBlock);
-      const quantizing = launch<typeof kernel, number>(kernel, [groups, 1, 1], {
-        x: plain,
-        xType: elementTypes.bfloat16,
-        codes,
-        scales,
-        rows,
-        columns,
-      });
+      const bits = this.storage === 'int8' ? 8 : 4;
+      const codes = this.takeFor(tensor, codeBytes(bits, rows, columns));
+      const scales = this.takeFor(tensor, scaleCount(rows, columns) * elementBytes.bfloat16);
+      const quantizing = quantize({ at: plain, type: 'bfloat16' }, { bits, codes, scales }, rows, columns);
       this.card.launch(quantizing, (place) => place, this.stream);
       this.card.driver.synchronize(this.stream);
-      this.sizes.set(keyOf(tensor, 'quantized'), codeBytes + scaleBytes);
+      const bytes = codeBytes(bits, rows, columns) + scaleCount(rows, columns) * elementBytes.bfloat16;
+      this.sizes.set(keyOf(tensor, 'quantized'), bytes);
       return { codes, scales };
     } finally {
       this.card.memory.giveBack(plain);
@@ -133,7 +127,10 @@ export class WeightStore {
     } catch (error) {
       if (!(error instanceof CudaError) || error.code !== outOfMemoryCode) throw error;
       const have = Math.round(this.bytes / 2 ** 20).toLocaleString('en-US');
-      throw new CudaError(error.code, `the model does not fit: after ${have} MB of weights, at ${tensor.name}, ${error.message}`);
+      throw new CudaError(
+        error.code,
+        `the model does not fit: after ${have} MB of weights, at ${tensor.name}, ${error.message}`,
+      );
     }
   }
 
@@ -149,7 +146,8 @@ export class WeightStore {
         await readWhole(handle, piece.bytes, wanted, tensor, done);
         const place = target + (done / elementBytes[from]) * elementBytes[to];
         driver.copyToDevice(converted ?? place, piece.bytes.subarray(0, wanted), this.stream);
-        if (converted !== null) convert(this.card, converted, from, place, to, wanted / elementBytes[from], this.stream);
+        if (converted !== null)
+          convert(this.card, converted, from, place, to, wanted / elementBytes[from], this.stream);
         driver.record(piece.taken, this.stream);
         done += wanted;
       }
@@ -174,9 +172,6 @@ export class WeightStore {
   }
 }
 
-// Each warp of a block of 256 threads makes the codes of one group of a row.
-const quantizedGroupsOfBlock = 8;
-
 function keyOf({ file, byteOffset }: StoredTensor, type: ElementType | 'quantized'): string {
   return `${type} ${byteOffset} ${file}`;
 }
@@ -190,7 +185,8 @@ async function readWhole(
 ): Promise<void> {
   for (let got = 0; got < wanted; ) {
     const { bytesRead } = await handle.read(target, got, wanted - got, tensor.byteOffset + start + got);
-    if (bytesRead === 0) throw new Error(`${tensor.file} ends inside the tensor ${tensor.name}: download the model again`);
+    if (bytesRead === 0)
+      throw new Error(`${tensor.file} ends inside the tensor ${tensor.name}: download the model again`);
     got += bytesRead;
   }
 }

@@ -17,6 +17,8 @@ import type { Job, JobResult, WorkerReply, WorkerSettings } from './jobs.ts';
 import { lowerProgram } from './lower.ts';
 import { encodeModel } from './proto.ts';
 
+export type OnnxDeviceName = Exclude<DeviceName, 'cuda'>;
+
 interface Queued {
   job: Job;
   resolve: (result: JobResult) => void;
@@ -27,7 +29,7 @@ interface Queued {
  * Starts the worker of an onnxruntime device. `workerFile` is the bundled worker.ts.
  * Errors: those of a run reject that run; a worker that dies rejects everything that is queued.
  */
-export function openOnnxDevice(name: DeviceName, workerFile: URL, threads = availableParallelism()): Device {
+export function openOnnxDevice(name: OnnxDeviceName, workerFile: URL, threads = availableParallelism()): Device {
   return new OnnxDevice(name, workerFile, threads);
 }
 
@@ -39,7 +41,7 @@ class OnnxDevice implements Device {
   private nextExecutable = 1;
 
   constructor(
-    readonly name: DeviceName,
+    readonly name: OnnxDeviceName,
     workerFile: URL,
     threads: number,
   ) {

@@ -26,7 +26,7 @@ export function fakeDriverLibrary(): string {
 }
 
 /** Opens the emulated card, with the worker that `npm run build` bundled. */
-export function openFakeCard(weights: WeightStorage = 'bfloat16'): Promise<CudaDevice> {
+export function openFakeCard(weights: WeightStorage = 'bfloat16'): CudaDevice {
   if (!existsSync(workerFile)) throw new Error('dist/cuda-worker.js is missing: run `npm run build` first');
   // The emulated driver does not look into the kernels' file.
   return openCudaDevice({ workerFile, kernelsFile: source, library: fakeDriverLibrary(), weights });
