@@ -1,7 +1,13 @@
 // The whole set of kernels as one unit: one fat binary on a card, one library in the emulator.
+#include "attention-backward.cu"
+#include "attention-decode.cu"
+#include "attention-forward.cu"
 #include "elementwise.cu"
 #include "embedding.cu"
 #include "loss.cu"
+#include "matmul-quantized.cu"
 #include "matmul.cu"
+#include "matvec.cu"
 #include "norm.cu"
 #include "optimizer.cu"
+#include "quantize.cu"

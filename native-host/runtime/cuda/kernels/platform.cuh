@@ -39,8 +39,11 @@ __device__ __forceinline__ void blockBarrier() { __syncthreads(); }
 __device__ __forceinline__ void warpBarrier() { __syncwarp(); }
 __device__ __forceinline__ float shuffleXor(float x, int mask) { return __shfl_xor_sync(0xffffffffu, x, mask); }
 __device__ __forceinline__ int shuffleXor(int x, int mask) { return __shfl_xor_sync(0xffffffffu, x, mask); }
+/** The smallest and the largest of a warp's numbers. */
+__device__ __forceinline__ int warpSmallest(int x) { return __reduce_min_sync(0xffffffffu, x); }
+__device__ __forceinline__ int warpLargest(int x) { return __reduce_max_sync(0xffffffffu, x); }
 
-/** 2^x, and e^x by way of it, to about 2 units in the last place. */
+/** 2^x to about 2 units in the last place. */
 __device__ __forceinline__ float exp2Fast(float x) {
   float y;
   asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));

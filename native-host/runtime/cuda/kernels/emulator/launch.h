@@ -99,49 +99,6 @@ EMULATOR_ENTRY const char *emulatorKernels() {
   return text.c_str();
 }
 
-/** Runs a kernel to its end. `parameters` has the address of each parameter's value, as cuLaunchKernel takes them. */
-EMULATOR_ENTRY int emulatorLaunch(const char *name, unsigned gridX, unsigned gridY, unsigned gridZ,
-                                                unsigned threadsX, unsigned threadsY, unsigned threadsZ,
-                                                unsigned sharedBytes, void **parameters) {
-  using namespace emulator;
-  Machine &m = machine();
-  m.error.clear();
-  const auto found = kernels().find(name);
-  const unsigned threads = threadsX * threadsY * threadsZ;
-  if (found == kernels().end()) m.error = std::string("there is no kernel '") + name + "'";
-  else if (threads == 0 || threads > mostThreads) m.error = "a block has 1 to 1024 threads";
-  else if (sharedBytes > 227 * 1024) m.error = "a block has at most 227 KB of shared memory";
-  if (!m.error.empty()) return 1;
-
-  m.threads.resize(mostThreads);
-  m.grid = {gridX, gridY, gridZ};
-  m.threadsPerBlock = {threadsX, threadsY, threadsZ};
-  m.body = [&] { found->second.run(parameters); };
-  std::vector<char> shared(sharedBytes + 1024);
-  m.shared = shared.data() + (1024 - reinterpret_cast<uintptr_t>(shared.data()) % 1024) % 1024;
-
-  struct sigaction action = {}, before;
-  action.sa_handler = onFault;
-  action.sa_flags = SA_NODEFER;
-  sigaction(SIGSEGV, &action, &before);
-  const uint64_t blocks = uint64_t(gridX) * gridY * gridZ;
-  if (sigsetjmp(faultReturn, 1) == 0) {
-    for (uint64_t i = 0; i < blocks && m.error.empty(); i++) {
-      const uint64_t at = m.order == Order::backward ? blocks - 1 - i : i;
-      m.block = {unsigned(at % gridX), unsigned(at / gridX % gridY), unsigned(at / gridX / gridY)};
-      std::fill(shared.begin(), shared.end(), char(0xff));
-      runBlock(int(threads));
-    }
-  } else {
-    m.error = "memory outside every buffer was touched";
-  }
-  sigaction(SIGSEGV, &before, nullptr);
-  if (m.error.empty()) return 0;
-  m.error = std::string(name) + ", block (" + std::to_string(m.block.x) + ", " + std::to_string(m.block.y) + ", " +
-            std::to_string(m.block.z) + "), thread " + std::to_string(m.current->linear) + ": " + m.error;
-  return 2;
-}
-
 /** A buffer full of NaN, aligned to 16 bytes at least, that ends where the next byte may not be touched. */
 EMULATOR_ENTRY void *emulatorAllocate(uint64_t bytes) {
   const uint64_t page = sysconf(_SC_PAGESIZE);
@@ -165,6 +122,49 @@ EMULATOR_ENTRY void emulatorFree(void *buffer) {
   // Buffers end at a page's end, so the size decides how many pages lie before: found by their headers' own sizes.
   char *start = reinterpret_cast<char *>(at / page * page - page);
   munmap(start, *reinterpret_cast<uint64_t *>(start));
+}
+
+/** Runs a kernel to its end. `parameters` has the address of each parameter's value, as cuLaunchKernel takes them. */
+EMULATOR_ENTRY int emulatorLaunch(const char *name, unsigned gridX, unsigned gridY, unsigned gridZ,
+                                                unsigned threadsX, unsigned threadsY, unsigned threadsZ,
+                                                unsigned sharedBytes, void **parameters) {
+  using namespace emulator;
+  Machine &m = machine();
+  m.error.clear();
+  const auto found = kernels().find(name);
+  const unsigned threads = threadsX * threadsY * threadsZ;
+  if (found == kernels().end()) m.error = std::string("there is no kernel '") + name + "'";
+  else if (threads == 0 || threads > mostThreads) m.error = "a block has 1 to 1024 threads";
+  else if (sharedBytes > 227 * 1024) m.error = "a block has at most 227 KB of shared memory";
+  if (!m.error.empty()) return 1;
+
+  m.threads.resize(mostThreads);
+  m.grid = {gridX, gridY, gridZ};
+  m.threadsPerBlock = {threadsX, threadsY, threadsZ};
+  m.body = [&] { found->second.run(parameters); };
+  m.shared = static_cast<char *>(emulatorAllocate(sharedBytes));
+
+  struct sigaction action = {}, before;
+  action.sa_handler = onFault;
+  action.sa_flags = SA_NODEFER;
+  sigaction(SIGSEGV, &action, &before);
+  const uint64_t blocks = uint64_t(gridX) * gridY * gridZ;
+  if (sigsetjmp(faultReturn, 1) == 0) {
+    for (uint64_t i = 0; i < blocks && m.error.empty(); i++) {
+      const uint64_t at = m.order == Order::backward ? blocks - 1 - i : i;
+      m.block = {unsigned(at % gridX), unsigned(at / gridX % gridY), unsigned(at / gridX / gridY)};
+      memset(m.shared, 0xff, sharedBytes);
+      runBlock(int(threads));
+    }
+  } else {
+    m.error = "memory outside every buffer was touched";
+  }
+  sigaction(SIGSEGV, &before, nullptr);
+  emulatorFree(m.shared);
+  if (m.error.empty()) return 0;
+  m.error = std::string(name) + ", block (" + std::to_string(m.block.x) + ", " + std::to_string(m.block.y) + ", " +
+            std::to_string(m.block.z) + "), thread " + std::to_string(m.current->linear) + ": " + m.error;
+  return 2;
 }
 
 EMULATOR_ENTRY void emulatorCopy(void *to, const void *from, uint64_t bytes) { memcpy(to, from, bytes); }

@@ -67,6 +67,19 @@ inline void warpBarrier() {
 template <class Number> Number shuffleXor(Number x, int mask) {
   return emulator::collective<Number>("shuffle", x, [mask](int to, auto from) { return Number(from(to ^ mask)); });
 }
+template <class Choose> int warpChoice(int x, Choose choose) {
+  return emulator::collective<int>("choice", x, [choose](int, auto from) {
+    int chosen = from(0);
+    for (int lane = 1; lane < emulator::warpThreads; lane++) chosen = choose(chosen, from(lane));
+    return chosen;
+  });
+}
+inline int warpSmallest(int x) {
+  return warpChoice(x, [](int a, int b) { return std::min(a, b); });
+}
+inline int warpLargest(int x) {
+  return warpChoice(x, [](int a, int b) { return std::max(a, b); });
+}
 
 inline float rsqrtf(float x) { return 1.f / std::sqrt(x); }
 inline float exp2Fast(float x) { return std::exp2(x); }
