@@ -47,7 +47,8 @@ function build() {
     console.log(`${path.relative(process.cwd(), binary)}: ${readFileSync(binary).length} bytes`);
   } catch (error) {
     rmSync(unfinished, { force: true });
-    if (error.code === 'ENOENT') throw new Error(`${nvcc} is not there: install the CUDA toolkit, or name it with NVCC`);
+    if (error.code === 'ENOENT')
+      throw new Error(`${nvcc} is not there: install the CUDA toolkit, or name it with NVCC`);
     throw error;
   }
 }

@@ -120,6 +120,13 @@ export const kernelTable = {
     'partial:p out:p outType:i outStride:i m:i n:i splits:i bias:p biasType:i added:p addedType:i addedStride:i ' +
       'factor:f accumulate:i batchOut:i',
   ),
+  // Only for cards of capability 9.0; on others they do nothing.
+  matmulNtHopper128: kernel(256, product, 98304),
+  matmulNnHopper128: kernel(256, product, 98304),
+  matmulTnHopper128: kernel(256, product, 98304),
+  matmulNtHopper256: kernel(256, product, 196608),
+  matmulNnHopper256: kernel(256, product, 196608),
+  matmulTnHopper256: kernel(256, product, 196608),
   matmulNtInt8: kernel(128, quantizedProduct, 49152),
   matmulNnInt8: kernel(128, quantizedProduct, 49152),
   matmulNtInt4: kernel(128, quantizedProduct, 49152),

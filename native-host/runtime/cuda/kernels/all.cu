@@ -5,6 +5,7 @@
 #include "elementwise.cu"
 #include "embedding.cu"
 #include "loss.cu"
+#include "matmul-hopper.cu"
 #include "matmul-quantized.cu"
 #include "matmul.cu"
 #include "matvec.cu"

@@ -86,4 +86,59 @@ __device__ __forceinline__ void multiplyAdd(float (&sums)[4], const uint32_t (&a
                : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 
+/** Instructions that only the cards of capability 9.0 have: products that four warps start together, run in the background. */
+#if defined(__CUDA_ARCH_FEAT_SM90_ALL)
+#define LIFT_HOPPER
+
+/** Makes this thread's ordinary writes to shared memory visible to products; each writer calls it before the barrier. */
+__device__ __forceinline__ void fenceForProducts() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
+/** Before the first product after the sums were touched. */
+__device__ __forceinline__ void beginProducts() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
+__device__ __forceinline__ void commitProducts() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
+/** Waits until at most `Groups` groups of products are under way. */
+template <int Groups> __device__ __forceinline__ void waitForProducts() {
+  asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(Groups) : "memory");
+}
+/** After the last wait: the sums are read only from here on. */
+template <int Eights> __device__ __forceinline__ void takeSums(float (&sums)[Eights][4]) {
+#pragma unroll
+  for (int j = 0; j < Eights; j++) {
+    asm volatile("" : "+f"(sums[j][0]), "+f"(sums[j][1]), "+f"(sums[j][2]), "+f"(sums[j][3])::"memory");
+  }
+}
+
+#define SUMS4(j) "+f"(sums[j][0]), "+f"(sums[j][1]), "+f"(sums[j][2]), "+f"(sums[j][3])
+#define SUMS16(j) SUMS4(j), SUMS4(j + 1), SUMS4(j + 2), SUMS4(j + 3)
+#define SUMS64(j) SUMS16(j), SUMS16(j + 4), SUMS16(j + 8), SUMS16(j + 12)
+
+/**
+ * sums[64, 8 · Eights] += left [64, 16] · right [16, 8 · Eights] for the four warps together, in the background. left and
+ * right are descriptors of shared memory; …RowsFirst as loadLeft and loadRight have them.
+ */
+template <bool LeftRowsFirst, bool RightColumnsFirst>
+__device__ __forceinline__ void multiplyAddTogether(float (&sums)[16][4], uint64_t left, uint64_t right) {
+  asm volatile(
+      "wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 {%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, "
+      "%13, %14, %15, %16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, %32, %33, %34, "
+      "%35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, %48, %49, %50, %51, %52, %53, %54, %55, %56, "
+      "%57, %58, %59, %60, %61, %62, %63}, %64, %65, 1, 1, 1, %66, %67;"
+      : SUMS64(0)
+      : "l"(left), "l"(right), "n"(LeftRowsFirst ? 0 : 1), "n"(RightColumnsFirst ? 0 : 1));
+}
+
+template <bool LeftRowsFirst, bool RightColumnsFirst>
+__device__ __forceinline__ void multiplyAddTogether(float (&sums)[32][4], uint64_t left, uint64_t right) {
+  asm volatile(
+      "wgmma.mma_async.sync.aligned.m64n256k16.f32.bf16.bf16 {%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, "
+      "%13, %14, %15, %16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, %32, %33, %34, "
+      "%35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, %48, %49, %50, %51, %52, %53, %54, %55, %56, "
+      "%57, %58, %59, %60, %61, %62, %63, %64, %65, %66, %67, %68, %69, %70, %71, %72, %73, %74, %75, %76, %77, %78, "
+      "%79, %80, %81, %82, %83, %84, %85, %86, %87, %88, %89, %90, %91, %92, %93, %94, %95, %96, %97, %98, %99, %100, "
+      "%101, %102, %103, %104, %105, %106, %107, %108, %109, %110, %111, %112, %113, %114, %115, %116, %117, %118, "
+      "%119, %120, %121, %122, %123, %124, %125, %126, %127}, %128, %129, 1, 1, 1, %130, %131;"
+      : SUMS64(0), SUMS64(16)
+      : "l"(left), "l"(right), "n"(LeftRowsFirst ? 0 : 1), "n"(RightColumnsFirst ? 0 : 1));
+}
+#endif
+
 #endif

@@ -127,13 +127,13 @@ const packed = (row: number, position: number) => {
 
 describe('attention and its gradients', () => {
   test('heads of 64, one sequence a row, more than one tile', () => {
-    checkForwardAndGradients({ rows: 1, length: 150, heads: 2, keyValueHeads: 1, headDim: 64 });
+    checkForwardAndGradients({ rows: 1, length: 140, heads: 1, keyValueHeads: 1, headDim: 64 });
   });
   test('heads of 128, packed sequences', () => {
-    checkForwardAndGradients({ rows: 2, length: 170, heads: 2, keyValueHeads: 2, headDim: 128, idOf: packed });
+    checkForwardAndGradients({ rows: 2, length: 80, heads: 2, keyValueHeads: 2, headDim: 128, idOf: packed });
   });
-  test('heads of 64, packed sequences, several heads on one key', () => {
-    checkForwardAndGradients({ rows: 2, length: 200, heads: 3, keyValueHeads: 1, headDim: 64, idOf: packed });
+  test('heads of 40, packed sequences, several heads on one key', () => {
+    checkForwardAndGradients({ rows: 2, length: 160, heads: 2, keyValueHeads: 1, headDim: 40, idOf: packed });
   });
   test('odd heads, which no wide copy fits', () => {
     checkForwardAndGradients({ rows: 2, length: 70, heads: 4, keyValueHeads: 2, headDim: 9, idOf: packed });

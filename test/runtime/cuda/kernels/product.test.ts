@@ -7,6 +7,7 @@ import {
   type ProductShape,
   planProduct,
   product,
+  productTiles,
 } from '../../../../native-host/runtime/cuda/kernels/launches/product.ts';
 import { relativeError } from '../../devices.ts';
 import { computeInEveryOrder, normalsOf } from './emulated-kernels.ts';
@@ -68,7 +69,7 @@ function check(problem: Problem): void {
       right: { at: bfloat(right), stride: main.right.stride },
       partial: splits > 1 ? memory.empty(splits * m * n) : null,
     };
-    const [tileM, tileN] = tileSizes(kernel);
+    const { tileM, tileN } = tileOf(problem);
     const plan = { kernel, tiles: Math.ceil(m / tileM) * Math.ceil(n / tileN), splits, partialFloats: 0 };
     const panelOperands = {
       left: { at: bfloat(panelLeft), stride: panel.left.stride },
@@ -106,10 +107,8 @@ function check(problem: Problem): void {
   expect(relativeError(got.full!, full)).toBeLessThan(1e-5);
 }
 
-function tileSizes(kernel: ProductPlan['kernel']): [number, number] {
-  if (kernel.endsWith('128')) return [128, 128];
-  if (kernel.endsWith('64')) return [64, 64];
-  return kernel.endsWith('Narrow') ? [64, 32] : [32, 64];
+function tileOf({ kernel }: Problem) {
+  return productTiles[kernel.replace(/^matmul../, '') as keyof typeof productTiles];
 }
 
 describe.each<Orientation>(['Nt', 'Nn', 'Tn'])('a product %s', (orientation) => {
@@ -134,6 +133,12 @@ describe.each<Orientation>(['Nt', 'Nn', 'Tn'])('a product %s', (orientation) => 
   test('of few columns', () => {
     check({ kernel: `matmul${orientation}Narrow`, orientation, m: 100, n: 16, k: 360, splits: 3 });
     check({ kernel: `matmul${orientation}Narrow`, orientation, m: 64, n: 32, k: 64, panelK: 32 });
+  });
+  test('in the form for cards of capability 9.0, with a panel', () => {
+    check({ kernel: `matmul${orientation}Hopper128`, orientation, m: 136, n: 132, k: 330, panelK: 16 });
+  });
+  test('in that form, with wide tiles, cut', () => {
+    check({ kernel: `matmul${orientation}Hopper256`, orientation, m: 70, n: 264, k: 520, splits: 2 });
   });
 });
 
@@ -186,6 +191,13 @@ describe('the plan of a product', () => {
     expect(kernel).toBe('matmulTnFlat');
     expect(splits).toBeGreaterThan(8);
     expect(partialFloats).toBe(splits * 16 * 896);
+  });
+  test('is for the card', () => {
+    const shape: ProductShape = { orientation: 'Nt', m: 8192, n: 4096, k: 4096 };
+    expect(planProduct(shape, 132, 90).kernel).toBe('matmulNtHopper256');
+    expect(planProduct({ ...shape, n: 896 }, 132, 90).kernel).toBe('matmulNtHopper128');
+    expect(planProduct(shape, 132, 120).kernel).toBe('matmulNt128');
+    expect(planProduct({ ...shape, m: 100, n: 200 }, 132, 90).kernel).toBe('matmulNt64');
   });
   test('has large tiles and one part where the card is full', () => {
     expect(planProduct({ orientation: 'Nt', m: 8192, n: 4096, k: 4096 }, 132)).toEqual({

@@ -61,6 +61,7 @@ struct Thread {
   /** Warp-wide operations so far: its parity names the slot that the next one uses. */
   unsigned collectives = 0;
   std::vector<std::vector<PendingCopy>> copyGroups{1};
+  std::vector<std::vector<std::function<void()>>> productGroups{1};
 };
 
 struct Barrier {

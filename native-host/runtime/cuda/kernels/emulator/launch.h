@@ -60,6 +60,7 @@ inline void runBlock(int threads) {
     thread.finished = false;
     thread.collectives = 0;
     thread.copyGroups.assign(1, {});
+    thread.productGroups.assign(1, {});
     const unsigned width = m.threadsPerBlock.x, area = width * m.threadsPerBlock.y;
     thread.index = {i % width, i % area / width, i / area};
     thread.context.prepare(stacks + stackBytes * i, stackBytes, enterThread);

@@ -157,3 +157,53 @@ inline void multiplyAdd(float (&sums)[4], const uint32_t (&a)[4], uint32_t b0, u
   });
   memcpy(sums, result.at, sizeof sums);
 }
+
+#define LIFT_HOPPER
+
+inline uint32_t sharedAddress(const void *shared) {
+  return uint32_t(static_cast<const char *>(shared) - emulator::machine().shared);
+}
+inline void fenceForProducts() {}
+inline void beginProducts() {}
+
+/** Element (outer, k) of an operand with 128-byte swizzle, as the descriptor's fields say; `outer` is a row or a column. */
+inline float elementOfOperand(uint64_t descriptor, bool outerFirst, int outer, int k) {
+  const uint32_t start = (descriptor & 0x3fff) << 4, leading = (descriptor >> 16 & 0x3fff) << 4;
+  const uint32_t stride = (descriptor >> 32 & 0x3fff) << 4;
+  const uint32_t plain = outerFirst ? start + outer % 8 * 128 + outer / 8 * stride + k * 2
+                                    : start + outer % 64 * 2 + outer / 64 * leading + k % 8 * 128 + k / 8 * stride;
+  const uint32_t at = plain ^ ((plain >> 7 & 7) << 4);
+  return toFloat(*reinterpret_cast<const bfloat16 *>(emulator::machine().shared + at));
+}
+
+/** A thread computes its own sums: rows lane / 4 and that plus 8 of its warp's 16, two columns of every eight. */
+template <bool LeftRowsFirst, bool RightColumnsFirst, int Eights>
+void multiplyAddTogether(float (&sums)[Eights][4], uint64_t left, uint64_t right) {
+  if (left >> 62 != 1 || right >> 62 != 1) emulator::machine().fail("a descriptor without the 128-byte swizzle");
+  const int lane = emulator::machine().current->linear % 32, warp = emulator::machine().current->linear / 32 % 4;
+  const auto compute = [&sums, left, right, lane, warp] {
+    for (int half = 0; half < 2; half++) {
+      float a[16];
+      for (int k = 0; k < 16; k++) a[k] = elementOfOperand(left, LeftRowsFirst, warp * 16 + lane / 4 + half * 8, k);
+      for (int j = 0; j < Eights; j++) {
+        for (int c = 0; c < 2; c++) {
+          const int column = j * 8 + lane % 4 * 2 + c;
+          float sum = sums[j][half * 2 + c];
+          for (int k = 0; k < 16; k++) sum += a[k] * elementOfOperand(right, RightColumnsFirst, column, k);
+          sums[j][half * 2 + c] = sum;
+        }
+      }
+    }
+  };
+  if (emulator::machine().order == emulator::Order::backward) return compute();
+  emulator::machine().current->productGroups.back().push_back(compute);
+}
+inline void commitProducts() { emulator::machine().current->productGroups.emplace_back(); }
+template <int Groups> void waitForProducts() {
+  auto &groups = emulator::machine().current->productGroups;
+  while (static_cast<int>(groups.size()) - 1 > Groups) {
+    for (auto &compute : groups.front()) compute();
+    groups.erase(groups.begin());
+  }
+}
+template <int Eights> void takeSums(float (&)[Eights][4]) {}

@@ -49,17 +49,18 @@ export interface ProductPlan {
   partialFloats: number;
 }
 
-type ProductKernel = Extract<KernelName, `matmul${Orientation}${'128' | '64' | 'Narrow' | 'Flat'}`>;
+type TileName = '128' | '64' | 'Narrow' | 'Flat' | 'Hopper128' | 'Hopper256';
+type ProductKernel = Extract<KernelName, `matmul${Orientation}${TileName}`>;
 
-const tileDepth = 32;
-
-/** Chooses the tile and how k is cut, for a card with so many multiprocessors. */
-export function planProduct(shape: ProductShape, multiprocessors: number): ProductPlan {
+/**
+ * Chooses the tile and how k is cut, for a card with so many multiprocessors. `capability` is the card's compute
+ * capability times ten: 90 has kernels of its own.
+ */
+export function planProduct(shape: ProductShape, multiprocessors: number, capability = 80): ProductPlan {
   const { orientation, m, n, k, panelK = 0, batch = 1 } = shape;
-  const tilesOf = (tileM: number, tileN: number) => blocksFor(m, tileM) * blocksFor(n, tileN);
-  const [name, tileM, tileN] = tileFor(orientation, m, n, tilesOf(128, 128) * batch, multiprocessors);
-  const tiles = tilesOf(tileM, tileN);
-  const depth = blocksFor(k, tileDepth) + Math.ceil(panelK / tileDepth);
+  const { name, tileM, tileN, tileK } = tileFor(shape, multiprocessors, capability);
+  const tiles = blocksFor(m, tileM) * blocksFor(n, tileN);
+  const depth = blocksFor(k, tileK) + Math.ceil(panelK / tileK);
   // Where the tiles leave multiprocessors idle, k is cut so that there are about two blocks for each; a part keeps at least
   // eight steps, so that filling its pipeline does not take most of the time.
   const wanted = Math.floor((2 * multiprocessors) / (tiles * batch));
@@ -68,16 +69,35 @@ export function planProduct(shape: ProductShape, multiprocessors: number): Produ
   return { kernel: `matmul${orientation}${name}` as ProductKernel, tiles, splits, partialFloats };
 }
 
-function tileFor(
-  orientation: Orientation,
-  m: number,
-  n: number,
-  largeTiles: number,
-  multiprocessors: number,
-): [name: string, tileM: number, tileN: number] {
-  if (n <= 32) return ['Narrow', 64, 32];
-  if (m <= 32 && orientation === 'Tn') return ['Flat', 32, 64];
-  return largeTiles >= multiprocessors && m > 64 && n > 64 ? ['128', 128, 128] : ['64', 64, 64];
+interface Tile {
+  name: TileName;
+  tileM: number;
+  tileN: number;
+  /** Depth of a step. */
+  tileK: number;
+}
+
+export const productTiles: Readonly<Record<TileName, Tile>> = {
+  '128': { name: '128', tileM: 128, tileN: 128, tileK: 32 },
+  '64': { name: '64', tileM: 64, tileN: 64, tileK: 32 },
+  Narrow: { name: 'Narrow', tileM: 64, tileN: 32, tileK: 32 },
+  Flat: { name: 'Flat', tileM: 32, tileN: 64, tileK: 32 },
+  Hopper128: { name: 'Hopper128', tileM: 128, tileN: 128, tileK: 64 },
+  Hopper256: { name: 'Hopper256', tileM: 128, tileN: 256, tileK: 64 },
+};
+
+function tileFor({ orientation, m, n, batch = 1 }: ProductShape, multiprocessors: number, capability: number): Tile {
+  if (n <= 32) return productTiles.Narrow;
+  if (m <= 32 && orientation === 'Tn') return productTiles.Flat;
+  if (m <= 64 || n <= 64) return productTiles['64'];
+  // Rounds in which the card makes all tiles; a last round that is not full costs as much as a full one.
+  const roundsOf = ({ tileM, tileN }: Tile) => (batch * blocksFor(m, tileM) * blocksFor(n, tileN)) / multiprocessors;
+  if (capability === 90 && batch === 1) {
+    const wide = Math.ceil(roundsOf(productTiles.Hopper256)) * 2;
+    const rounds = roundsOf(productTiles.Hopper128);
+    if (rounds >= 1) return wide <= Math.ceil(rounds) * 1.1 ? productTiles.Hopper256 : productTiles.Hopper128;
+  }
+  return roundsOf(productTiles['128']) >= 1 ? productTiles['128'] : productTiles['64'];
 }
 
 /** The launches of a product: one, or two where k is cut. Errors: Error where scratch memory is wanted and missing. */
