@@ -8,6 +8,9 @@ import { CardExecutable } from './executable.ts';
 import type { GivenInput } from './instance.ts';
 import type { Job, JobResult, WorkerSettings } from './jobs.ts';
 import { Lane } from './lane.ts';
+import { lowerProgram } from './lower.ts';
+import { bytesOf, sizeOf } from './plan.ts';
+import { concreteProgram } from './portable-graph.ts';
 import { Tensors } from './tensors.ts';
 import { WeightStore } from './weight-store.ts';
 
@@ -22,7 +25,10 @@ const answerPause = 25;
 // A wait for the card blocks the worker for at most so long, in milliseconds; what trains blocks it less than what answers.
 const patience = { answer: 20, training: 2 };
 
-type Result = Omit<JobResult, 'seconds'>;
+// Sizes are known beforehand only as far as they are the plans' own.
+const spareBytes = 256 * 1024 * 1024;
+
+type Result = Omit<JobResult, 'seconds'> & { seconds?: number };
 
 export class CardRuntime {
   private readonly driver: Driver;
@@ -46,12 +52,17 @@ export class CardRuntime {
     const card = this.driver.cards()[settings.ordinal];
     if (card === undefined) throw new Error(`there is no card ${settings.ordinal}`);
     this.context = this.driver.createContext(settings.ordinal);
-    this.module = this.driver.loadModule(readFileSync(settings.kernels));
-    this.card = new Card(this.driver, this.module, card.multiprocessors);
-    this.stream = this.driver.createStream(false);
-    this.lanes = { answer: new Lane(this.card, true), training: new Lane(this.card, false) };
-    this.tensors = new Tensors(this.card, this.stream);
-    this.weights = new WeightStore(this.card, this.stream, settings.weights);
+    try {
+      this.module = this.driver.loadModule(readFileSync(settings.kernels));
+      this.card = new Card(this.driver, this.module, card.multiprocessors);
+      this.stream = this.driver.createStream(false);
+      this.lanes = { answer: new Lane(this.card, true), training: new Lane(this.card, false) };
+      this.tensors = new Tensors(this.card, this.stream);
+      this.weights = new WeightStore(this.card, this.stream, settings.weights);
+    } catch (error) {
+      this.driver.destroyContext(this.context);
+      throw error;
+    }
   }
 
   async perform(job: Job): Promise<Result> {
@@ -105,15 +116,11 @@ export class CardRuntime {
           },
         };
       }
+      case 'fits':
+        return { fits: this.hasMemoryFor(job.programs) };
       case 'close':
         return this.close();
     }
-  }
-
-  /** Frees everything at once, whatever is under way. */
-  destroy(): void {
-    this.closed = true;
-    this.driver.destroyContext(this.context);
   }
 
   private async compile(job: Extract<Job, { kind: 'compile' }>): Promise<Result> {
@@ -151,17 +158,18 @@ export class CardRuntime {
         const sizes = executable.sizesOf(inputs);
         const added = executable.addedRows(sizes);
         if (added > 0 && conversation === null) throw new Error('a run of this program wants a cache');
+        lane.begin();
         conversation?.slots.prepare(added, lane.stream);
         const finish = executable.start(lane, inputs, sizes, conversation?.slots ?? null);
-        await lane.done(patience[job.priority]);
+        const seconds = await lane.done(patience[job.priority]);
         const { host, device } = finish();
         const kept = Object.entries(device).map(([name, { address, type, shape }]): [string, DeviceTensor] => [
           name,
           this.tensors.adopt(address, type, shape),
         ]);
-        if (conversation === null) return { host, device: Object.fromEntries(kept) };
+        if (conversation === null) return { host, device: Object.fromEntries(kept), seconds };
         conversation.slots.length += added;
-        return { host, device: Object.fromEntries(kept), cache: conversation.slots.length };
+        return { host, device: Object.fromEntries(kept), cache: conversation.slots.length, seconds };
       });
     } finally {
       for (const given of inputs.values()) if ('block' in given) this.tensors.drop(given);
@@ -176,6 +184,26 @@ export class CardRuntime {
     while (!this.closed && (answer.waiting > 0 || performance.now() - answer.endedAt < answerPause)) {
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
+  }
+
+  private hasMemoryFor(programs: Extract<Job, { kind: 'fits' }>['programs']): boolean {
+    let scratch = 0;
+    let results = 0;
+    const weights = new Map<string, number>();
+    for (const { program, deviceOutputs } of programs) {
+      const plan = lowerProgram(concreteProgram(program, new Map()), {
+        deviceOutputs: new Set(deviceOutputs),
+        caches: [],
+        cacheCapacity: 0,
+        multiprocessors: this.card.multiprocessors,
+        codeBits: (name, shape) => this.weights.codeBits(name, shape),
+      });
+      scratch = Math.max(scratch, plan.scratchBytes);
+      for (const { shape, type } of plan.results.values()) results += sizeOf(shape) * bytesOf(type);
+      for (const { name, part, bytes } of plan.weights) if (!this.weights.holds(name)) weights.set(`${name} ${part}`, bytes);
+    }
+    const wanted = Math.max(0, scratch - this.lanes.training.scratchBytes) + results + sum(weights.values());
+    return wanted + spareBytes <= this.driver.memory().free + this.card.memory.kept;
   }
 
   private async close(): Promise<Result> {
@@ -206,4 +234,10 @@ export class CardRuntime {
     if (conversation === undefined) throw new Error('this cache was released');
     return conversation;
   }
+}
+
+function sum(numbers: Iterable<number>): number {
+  let total = 0;
+  for (const number of numbers) total += number;
+  return total;
 }

@@ -126,6 +126,16 @@ export class CudaDevice implements Device {
     await this.submit({ kind: 'releaseCache', cache: cache.id });
   }
 
+  /** Whether programs that are not compiled yet, frozen weights and all, will find the memory that they take when they run. */
+  async hasMemoryFor(programs: readonly Program[]): Promise<boolean> {
+    const portable = programs.map((program) => ({
+      program: portableProgram(program),
+      // Whatever is as large as a vector of parameters stays on the card.
+      deviceOutputs: Object.keys(program.outputs).filter((name) => program.outputs[name]!.shape.length > 0),
+    }));
+    return (await this.submit({ kind: 'fits', programs: portable })).fits!;
+  }
+
   async memory(): Promise<MemoryUse> {
     return (await this.submit({ kind: 'memory' })).memory!;
   }

@@ -32,6 +32,8 @@ export type Job =
   | { kind: 'truncateCache'; cache: number; length: number }
   | { kind: 'releaseCache'; cache: number }
   | { kind: 'memory' }
+  /** Whether there is memory for programs that are not compiled yet. */
+  | { kind: 'fits'; programs: readonly { program: PortableProgram; deviceOutputs: readonly string[] }[] }
   | { kind: 'close' };
 
 export interface TensorDescription {
@@ -57,6 +59,8 @@ export interface JobResult {
   /** A cache's id after createCache, its length after run or truncateCache. */
   cache?: number;
   memory?: MemoryUse;
+  fits?: boolean;
+  /** Of a run, on the card; of another job, in the worker. */
   seconds: number;
 }
 

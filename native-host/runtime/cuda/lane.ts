@@ -6,6 +6,7 @@ import type { Card } from './card.ts';
 
 export class Lane {
   readonly stream: number;
+  private readonly begun: number;
   private readonly passed: number;
   private block: { address: number; bytes: number } | null = null;
   private tail: Promise<unknown> = Promise.resolve();
@@ -19,6 +20,7 @@ export class Lane {
     urgent: boolean,
   ) {
     this.stream = card.driver.createStream(urgent);
+    this.begun = card.driver.createEvent();
     this.passed = card.driver.createEvent();
   }
 
@@ -33,6 +35,10 @@ export class Lane {
     return run;
   }
 
+  get scratchBytes(): number {
+    return this.block?.bytes ?? 0;
+  }
+
   /** Memory for a run's intermediate values; what it held before is lost. */
   scratch(bytes: number): number {
     if (this.block === null || this.block.bytes < bytes) {
@@ -43,11 +49,16 @@ export class Lane {
     return this.block.address;
   }
 
+  /** To be called before a run's first work is asked of the stream. */
+  begin(): void {
+    this.card.driver.record(this.begun, this.stream);
+  }
+
   /**
-   * Waits until the stream has done what it was asked. A wait of more than `patience` milliseconds leaves the thread free
-   * for other jobs meanwhile.
+   * Waits until the stream has done what it was asked, and returns the seconds since `begin` on the card's clock. A wait of
+   * more than `patience` milliseconds leaves the thread free for other jobs meanwhile.
    */
-  async done(patience: number): Promise<void> {
+  async done(patience: number): Promise<number> {
     const { driver } = this.card;
     driver.record(this.passed, this.stream);
     const started = performance.now();
@@ -55,10 +66,12 @@ export class Lane {
       if (performance.now() - started < patience) continue;
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
+    return driver.secondsBetween(this.begun, this.passed);
   }
 
   close(): void {
     if (this.block !== null) this.card.memory.giveBack(this.block.address);
+    this.card.driver.destroyEvent(this.begun);
     this.card.driver.destroyEvent(this.passed);
     this.card.driver.destroyStream(this.stream);
   }

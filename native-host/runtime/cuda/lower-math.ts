@@ -32,6 +32,8 @@ export const mathLowerings: Record<string, Lowering> = {
     }
   },
 
+  after: (context, node) => context.postpone(node.outputs[0]!, () => context.read(node.inputs[0]!)),
+
   multiply: binary(elementwise.multiply),
   swiglu: binary(elementwise.swiglu),
 

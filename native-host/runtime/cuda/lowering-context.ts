@@ -2,7 +2,7 @@
 import type { Node, Value } from '../../graph/value.ts';
 import { affine, convert } from './kernels/launches/elementwise.ts';
 import type { Matrix, Stored as Numbers } from './kernels/launches/places.ts';
-import { type Codes, dequantize } from './kernels/launches/weights.ts';
+import { type Codes, codeBytes, dequantize, scaleCount } from './kernels/launches/weights.ts';
 import {
   type Area,
   type BufferPlace,
@@ -58,7 +58,9 @@ export class LoweringContext {
     const cacheRows = new Set(options.caches.map(({ rows }) => rows));
     for (const node of program.nodes) {
       if (node.attributes.forward) this.gradientOf.set(node.attributes.forward, node);
-      for (const value of node.inputs) this.readers.set(value, [...(this.readers.get(value) ?? []), node]);
+      // The nodes are in order already; what only has to come before is not read.
+      const read = node.op.name === 'after' ? node.inputs.slice(0, 1) : node.inputs;
+      for (const value of read) this.readers.set(value, [...(this.readers.get(value) ?? []), node]);
     }
     for (const [name, value] of Object.entries(program.outputs)) {
       if (!cacheRows.has(name)) this.outputNames.set(value, [...(this.outputNames.get(value) ?? []), name]);
@@ -196,8 +198,13 @@ export class LoweringContext {
     const { name, shape } = node.attributes;
     const bits = this.options.codeBits(name, shape);
     if (bits === null) return null;
-    const areaOf = (part: 'codes' | 'scales') => this.shared({ kind: 'weight', name, part }, 'bfloat16', shape).area;
-    return { bits, codes: areaOf('codes'), scales: areaOf('scales') };
+    const [rows, columns] = shape as [number, number];
+    const areaOf = (part: 'codes' | 'scales', bytes: number): Area => ({
+      buffer: this.builder.shared({ kind: 'weight', name, part }, bytes),
+      byteOffset: 0,
+    });
+    const scales = scaleCount(rows, columns) * bytesOf('bfloat16');
+    return { bits, codes: areaOf('codes', codeBytes(bits, rows, columns)), scales: areaOf('scales', scales) };
   }
 
   /** A place that is not scratch, as a matrix. */

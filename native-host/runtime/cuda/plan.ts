@@ -51,7 +51,7 @@ export interface Plan {
   steps: readonly Step[];
   /** The inputs that are read, in each type that they are read in. */
   inputs: readonly { name: string; type: StoredType }[];
-  weights: readonly { name: string; part: WeightPart }[];
+  weights: readonly { name: string; part: WeightPart; bytes: number }[];
   /** Where each scratch buffer lies in the block that they share, in bytes. */
   offsets: ReadonlyMap<PlanBuffer, number>;
   scratchBytes: number;
@@ -128,11 +128,13 @@ export class PlanBuilder {
   }
 
   finish(results: ReadonlyMap<string, Stored>): Plan {
-    const places = new Set(this.steps.flatMap((step) => areasOf(step).map(({ buffer }) => buffer.place)));
+    const buffers = [...new Set(this.steps.flatMap((step) => areasOf(step).map(({ buffer }) => buffer)))];
     return {
       steps: this.steps,
-      inputs: [...places].filter((place) => place.kind === 'input'),
-      weights: [...places].filter((place) => place.kind === 'weight'),
+      inputs: buffers.flatMap(({ place }) => (place.kind === 'input' ? [{ name: place.name, type: place.type }] : [])),
+      weights: buffers.flatMap(({ place, bytes }) =>
+        place.kind === 'weight' ? [{ name: place.name, part: place.part, bytes }] : [],
+      ),
       results,
       ...placeScratch(this.steps),
     };

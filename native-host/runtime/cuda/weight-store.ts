@@ -33,6 +33,7 @@ interface Piece {
 export class WeightStore {
   private readonly known = new Map<string, Promise<number | QuantizedAddress>>();
   private readonly placed = new Map<string, number | QuantizedAddress>();
+  private readonly names = new Set<string>();
   private readonly sizes = new Map<string, number>();
   private last: Promise<unknown> = Promise.resolve();
   private pieces: [Piece, Piece] | null = null;
@@ -46,6 +47,11 @@ export class WeightStore {
 
   get bytes(): number {
     return [...this.sizes.values()].reduce((sum, size) => sum + size, 0);
+  }
+
+  /** Whether a weight of this name is there. */
+  holds(name: string): boolean {
+    return this.names.has(name);
   }
 
   /** Bits of the codes that such a matrix is kept as: the linear layers', but not the embeddings'; null for none. */
@@ -68,6 +74,7 @@ export class WeightStore {
       this.last = loading.catch(() => this.known.delete(key));
     }
     this.placed.set(key, await loading);
+    this.names.add(tensor.name);
   }
 
   address(tensor: StoredTensor, type: ElementType): number {

@@ -25,7 +25,7 @@ port.on('message', async ({ id, job }: { id: number; job: Job }) => {
   try {
     const result = await runtime!.perform(job);
     const buffers = Object.values(result.host ?? {}).map(({ data }) => data.buffer as ArrayBuffer);
-    send({ kind: 'reply', job: id, result: { ...result, seconds: (performance.now() - started) / 1000 } }, buffers);
+    send({ kind: 'reply', job: id, result: { seconds: (performance.now() - started) / 1000, ...result } }, buffers);
   } catch (error) {
     send({ kind: 'error', job: id, message: textOf(error), lost: isDeviceLost(error) });
   }

@@ -10,7 +10,7 @@ import type { WeightStorage } from '../../../native-host/runtime/cuda/jobs.ts';
 import { emulatedLibrary } from './kernels/emulated-kernels.ts';
 
 const source = fileURLToPath(new URL('../../fixtures/cuda/fake-libcuda.cpp', import.meta.url));
-const workerFile = new URL('../../../dist/cuda-worker.js', import.meta.url);
+export const workerFile = new URL('../../../dist/cuda-worker.js', import.meta.url);
 
 /** Compiles the driver's library where that has not been done yet; returns its file. */
 export function fakeDriverLibrary(): string {
