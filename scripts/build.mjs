@@ -14,6 +14,7 @@ const programs = {
   main: 'native-host/main.ts',
   worker: 'native-host/runtime/onnx/worker.ts',
   'watch-worker': 'src/folders/watch-worker.ts',
+  'cuda-worker': 'native-host/runtime/cuda/worker.ts',
   demo: 'scripts/demo.ts',
   'bench-engine': 'bench/engine.ts',
   'bench-absorption': 'bench/absorption.ts',
