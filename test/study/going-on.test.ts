@@ -96,7 +96,9 @@ test('the seed goes on with the absorption that was stopped, whatever is asked f
   await fixture.absorb(whole, { epochs: 2, seed: 5 });
   await fixture.absorbAndStop(folder, 3, { epochs: 2, seed: 5 });
   await fixture.absorb(folder, { epochs: 2 });
-  expect((await currentOf(folder)).vector).toEqual((await currentOf(whole)).vector);
+  // Two vectors that differ would take minutes to print.
+  const [one, other] = [(await currentOf(folder)).vector, (await currentOf(whole)).vector];
+  expect(Buffer.from(one.buffer).equals(Buffer.from(other.buffer))).toBe(true);
 });
 
 test.each([6, 14])(
