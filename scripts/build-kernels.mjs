@@ -37,12 +37,14 @@ function build() {
     `-gencode=arch=compute_${portable},code=compute_${portable}`,
   ];
   const unfinished = `${binary}.unfinished`;
+  // Taken before compiling: what is edited meanwhile must not pass for compiled.
+  const sources = sourceHashes();
   try {
     const args = ['-fatbin', ...options, ...targets, '-o', unfinished, 'all.cu'];
     execFileSync(nvcc, args, { cwd: folder, stdio: ['ignore', 'inherit', 'inherit'] });
     const version = execFileSync(nvcc, ['--version'], { encoding: 'utf8' }).match(/release (\S+),/)?.[1];
     renameSync(unfinished, binary);
-    const said = { nvcc: version, options, architectures, portable, binary: hashOf(binary), sources: sourceHashes() };
+    const said = { nvcc: version, options, architectures, portable, binary: hashOf(binary), sources };
     writeFileSync(manifest, `${JSON.stringify(said, null, 2)}\n`);
     console.log(`${path.relative(process.cwd(), binary)}: ${readFileSync(binary).length} bytes`);
   } catch (error) {

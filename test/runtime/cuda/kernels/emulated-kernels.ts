@@ -30,9 +30,9 @@ const kernelsFolder = path.join(root, 'native-host/runtime/cuda/kernels');
 export const orders = ['forward', 'backward', 'shuffled'] as const;
 export type Order = (typeof orders)[number];
 
-/** Compiles the kernels for the CPU and returns the library's file. Errors: Error where g++ is missing or fails. */
-export function emulatedLibrary(): string {
-  const flags = [
+/** Compiles kernels for the CPU and returns the library's file. Errors: Error where g++ is missing or fails. */
+export function emulatedLibrary(source = path.join(kernelsFolder, 'all.cu')): string {
+  const language = [
     '-x',
     'c++',
     '-std=c++17',
@@ -40,11 +40,11 @@ export function emulatedLibrary(): string {
     '-fPIC',
     '-shared',
     '-fvisibility=hidden',
-    '-DLIFT_EMULATED',
     '-fno-strict-aliasing',
   ];
   const warnings = ['-Wall', '-Werror', '-Wno-unknown-pragmas'];
-  const hash = createHash('sha256').update([...flags, ...warnings, process.arch].join(' '));
+  const flags = [...language, ...warnings, '-DLIFT_EMULATED', `-I${kernelsFolder}`];
+  const hash = createHash('sha256').update([...flags, process.arch, source, readFileSync(source)].join(' '));
   for (const file of readdirSync(kernelsFolder, { recursive: true, encoding: 'utf8' }).sort()) {
     if (/\.(cu|cuh|h)$/.test(file)) hash.update(file).update(readFileSync(path.join(kernelsFolder, file)));
   }
@@ -54,10 +54,7 @@ export function emulatedLibrary(): string {
   mkdirSync(folder, { recursive: true });
   const unfinished = `${library}.${process.pid}`;
   try {
-    execFileSync('g++', [...flags, ...warnings, '-o', unfinished, path.join(kernelsFolder, 'all.cu')], {
-      stdio: 'pipe',
-      maxBuffer: 1 << 26,
-    });
+    execFileSync('g++', [...flags, '-o', unfinished, source], { stdio: 'pipe', maxBuffer: 1 << 26 });
   } catch (error) {
     const { code, stderr } = error as { code?: string; stderr?: Buffer };
     if (code === 'ENOENT') {
@@ -77,41 +74,52 @@ export interface EmulatedBuffer {
   bytes: number;
 }
 
+function entryPoints(libraryFile: string) {
+  const library = koffi.load(libraryFile);
+  return {
+    launch: library.func('int emulatorLaunch(const char *, uint, uint, uint, uint, uint, uint, uint, void *)'),
+    error: library.func('const char *emulatorError()'),
+    kernels: library.func('const char *emulatorKernels()'),
+    order: library.func('void emulatorOrder(int)'),
+    allocate: library.func('uint64 emulatorAllocate(uint64)'),
+    free: library.func('void emulatorFree(uint64)'),
+    copyIn: library.func('void emulatorCopy(uint64, const void *, uint64)'),
+    copyOut: library.func('void emulatorCopy(void *, uint64, uint64)'),
+  };
+}
+
+/** What a parameter may be given: memory, none, or a number. */
+type Argument = EmulatedBuffer | number | null;
+
 export class EmulatedKernels {
-  readonly #library = koffi.load(emulatedLibrary());
-  readonly #launch = this.#library.func(
-    'int emulatorLaunch(const char *, uint, uint, uint, uint, uint, uint, uint, void *)',
-  );
-  readonly #error = this.#library.func('const char *emulatorError()');
-  readonly #kernels = this.#library.func('const char *emulatorKernels()');
-  readonly #order = this.#library.func('void emulatorOrder(int)');
-  readonly #allocate = this.#library.func('uint64 emulatorAllocate(uint64)');
-  readonly #free = this.#library.func('void emulatorFree(uint64)');
-  readonly #copyIn = this.#library.func('void emulatorCopy(uint64, const void *, uint64)');
-  readonly #copyOut = this.#library.func('void emulatorCopy(void *, uint64, uint64)');
+  readonly #entries: ReturnType<typeof entryPoints>;
   #buffers: EmulatedBuffer[] = [];
+
+  constructor(libraryFile = emulatedLibrary()) {
+    this.#entries = entryPoints(libraryFile);
+  }
 
   /** The registered kernels: name → a letter for each parameter. */
   signatures(): Map<string, string> {
-    const lines = (this.#kernels() as string).trim().split('\n');
+    const lines = (this.#entries.kernels() as string).trim().split('\n');
     return new Map(lines.map((line) => line.split(' ') as [string, string]));
   }
 
   setOrder(order: Order): void {
-    this.#order(orders.indexOf(order));
+    this.#entries.order(orders.indexOf(order));
   }
 
   /** Unwritten memory for `count` elements. */
   empty(count: number, bytesEach = 4): EmulatedBuffer {
     const bytes = count * bytesEach;
-    const buffer = { address: BigInt(this.#allocate(bytes) as number | bigint), bytes };
+    const buffer = { address: BigInt(this.#entries.allocate(bytes) as number | bigint), bytes };
     this.#buffers.push(buffer);
     return buffer;
   }
 
   put(data: Uint8Array | Uint16Array | Int32Array | Float32Array): EmulatedBuffer {
     const buffer = this.empty(data.length, data.BYTES_PER_ELEMENT);
-    this.#copyIn(buffer.address, data, data.byteLength);
+    this.#entries.copyIn(buffer.address, data, data.byteLength);
     return buffer;
   }
 
@@ -121,7 +129,7 @@ export class EmulatedKernels {
 
   bytes({ address, bytes }: EmulatedBuffer): Uint8Array {
     const copy = new Uint8Array(bytes);
-    this.#copyOut(copy, address, bytes);
+    this.#entries.copyOut(copy, address, bytes);
     return copy;
   }
 
@@ -139,21 +147,32 @@ export class EmulatedKernels {
 
   #run({ kernel, grid, arguments: given }: KernelLaunch<EmulatedBuffer>): void {
     const { threads, sharedBytes } = kernelTable[kernel as KernelName];
+    const kinds = kernelParameters(kernel).map(({ kind }) => kind);
+    this.launch(kernel, { grid, threads, sharedBytes }, kinds, given);
+  }
+
+  /** A launch of a kernel of any name. Errors: Error with what the emulator found. */
+  launch(
+    kernel: string,
+    { grid, threads, sharedBytes }: { grid: readonly number[]; threads: number; sharedBytes: number },
+    kinds: readonly string[],
+    given: readonly Argument[],
+  ): void {
     const values = new BigInt64Array(given.length);
     const view = new DataView(values.buffer);
-    kernelParameters(kernel).forEach(({ kind }, i) => {
-      const value = given[i];
-      if (kind === 'p') view.setBigInt64(i * 8, value === null ? 0n : (value as EmulatedBuffer).address, true);
-      else if (kind === 'i') view.setInt32(i * 8, value as number, true);
+    given.forEach((value, i) => {
+      if (kinds[i] === 'p') view.setBigInt64(i * 8, value === null ? 0n : (value as EmulatedBuffer).address, true);
+      else if (kinds[i] === 'i') view.setInt32(i * 8, value as number, true);
       else view.setFloat32(i * 8, value as number, true);
     });
     const base = koffi.address(values);
     const addresses = BigInt64Array.from(given, (_, i) => base + BigInt(i * 8));
-    if (this.#launch(kernel, ...grid, threads, 1, 1, sharedBytes, addresses) !== 0) throw new Error(this.#error());
+    const code = this.#entries.launch(kernel, ...grid, threads, 1, 1, sharedBytes, addresses);
+    if (code !== 0) throw new Error(this.#entries.error());
   }
 
   freeAll(): void {
-    for (const { address } of this.#buffers) this.#free(address);
+    for (const { address } of this.#buffers) this.#entries.free(address);
     this.#buffers = [];
   }
 }

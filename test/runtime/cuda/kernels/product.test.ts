@@ -195,7 +195,7 @@ describe('the plan of a product', () => {
   test('is for the card', () => {
     const shape: ProductShape = { orientation: 'Nt', m: 8192, n: 4096, k: 4096 };
     expect(planProduct(shape, 132, 90).kernel).toBe('matmulNtHopper256');
-    expect(planProduct({ ...shape, n: 896 }, 132, 90).kernel).toBe('matmulNtHopper128');
+    expect(planProduct({ ...shape, n: 640 }, 132, 90).kernel).toBe('matmulNtHopper128');
     expect(planProduct(shape, 132, 120).kernel).toBe('matmulNt128');
     expect(planProduct({ ...shape, m: 100, n: 200 }, 132, 90).kernel).toBe('matmulNt64');
   });
