@@ -4,8 +4,14 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** This file is bundled into dist/: beside it lies the worker, above it the models. */
+/** This file is bundled into dist/: beside it lie the workers and the card's kernels, above it the models. */
 export const workerFile = new URL('./worker.js', import.meta.url);
+
+export const deviceFiles = {
+  onnxWorker: workerFile,
+  cudaWorker: new URL('./cuda-worker.js', import.meta.url),
+  kernels: fileURLToPath(new URL('./cuda-kernels.fatbin', import.meta.url)),
+};
 
 /** The base model that ships with the product. */
 export function embeddedModelFolder(): string {

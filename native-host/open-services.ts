@@ -14,12 +14,12 @@ import type {
 } from '../protocol/host.ts';
 import { Decoder } from './generate/decode.ts';
 import { LARGEST_TINY_WINDOW } from './generate/prompt.ts';
-import { embeddedModelFolder, workerFile } from './locations.ts';
+import { deviceFiles, embeddedModelFolder } from './locations.ts';
 import { adapterLayout } from './model/adapter-init.ts';
 import { openModelFolder } from './model/model-folder.ts';
 import { type BaseModel, openBaseModel } from './model/open-model.ts';
-import type { Device } from './runtime/device.ts';
-import { openOnnxDevice } from './runtime/onnx/onnx-device.ts';
+import type { Device, DeviceName } from './runtime/device.ts';
+import { chooseDevice, type DeviceChoice, openDevice } from './runtime/open-device.ts';
 import {
   type ModelCheck,
   NothingAbsorbedError,
@@ -54,9 +54,22 @@ import { UnsavedTexts } from './unsaved-texts.ts';
 /** Opens the base model, a device and the store. Errors: ModelError; Error where the folder to absorb is none. */
 export async function openServices(options: ServiceOptions): Promise<Services> {
   const modelFolder = resolve(options.modelFolder ?? embeddedModelFolder());
-  const model = await openBaseModel(modelFolder, join(options.storeRoot, 'float32'));
-  const device = openOnnxDevice(options.device ?? 'cpu', workerFile);
+  const request = options.device ?? 'auto';
+  let choice: DeviceChoice | null = null;
+  const model = await openBaseModel(modelFolder, (found) => {
+    choice = chooseDevice(request, found, deviceFiles);
+    return weightsCache(choice.name, options.storeRoot);
+  });
+  const { name, reason } = choice!;
+  // Standard output is the protocol's; what goes to standard error is the client's log.
+  if (name !== 'cpu') console.error(`computing on ${name}: ${reason}`);
+  const device = await openDevice(choice!, deviceFiles);
   return new OpenServices(model, device, openStore(options.storeRoot), options.storeRoot);
+}
+
+/** Where half-precision weights are kept as F32 for a device; null for one that takes them as they are. */
+function weightsCache(device: DeviceName, storeRoot: string): string | null {
+  return device === 'cuda' ? null : join(storeRoot, 'float32');
 }
 
 const standardProbes = 200;
@@ -167,7 +180,7 @@ class OpenServices implements Services {
   }
 
   async checkModel(folder: string, text: string): Promise<ModelCheck> {
-    const model = await openBaseModel(resolve(folder), join(this.storeRoot, 'float32'));
+    const model = await openBaseModel(resolve(folder), weightsCache(this.onnx.name, this.storeRoot));
     return checkModel(this.onnx, model, text);
   }
 

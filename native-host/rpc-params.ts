@@ -129,7 +129,7 @@ const paramChecks: ParamChecks = {
     client: oneLine,
     storeRoot: absolutePath,
     modelFolder: optional(absolutePath),
-    device: optional(oneOf('cpu', 'webgpu')),
+    device: optional(oneOf('auto', 'cpu', 'webgpu', 'cuda')),
   },
   'folder/configure': { ...folder, exclude: listOf(oneLine) },
   'absorb/estimate': { ...folder, ...absorption },

@@ -11,6 +11,7 @@ import type {
   StatusResult,
 } from '../protocol/host.ts';
 import type { DeviceName } from './runtime/device.ts';
+import type { DeviceRequest } from './runtime/open-device.ts';
 import type { Store } from './store/adapter-store.ts';
 import type { AbsorbControl, AbsorbRequest } from './study/absorb.ts';
 import type { RepositoryScore } from './study/probe.ts';
@@ -19,7 +20,8 @@ export interface ServiceOptions {
   storeRoot: string;
   /** The embedded model without it. */
   modelFolder?: string;
-  device?: DeviceName;
+  /** 'auto' without it. */
+  device?: DeviceRequest;
 }
 
 export interface ProbeResult extends RepositoryScore {

@@ -93,7 +93,8 @@ export interface InitializeParams {
   storeRoot: string;
   /** Absolute path of a base model in Hugging Face's layout; the embedded model without it. */
   modelFolder?: string;
-  device?: 'cpu' | 'webgpu';
+  /** 'auto', and what it stands for without it: an NVIDIA card that can take the model, else the processor. */
+  device?: 'auto' | 'cpu' | 'webgpu' | 'cuda';
 }
 
 export interface InitializeResult {

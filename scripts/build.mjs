@@ -3,7 +3,7 @@
 // dist/bundled-packages.json, for the notices of their licences.
 
 import { existsSync } from 'node:fs';
-import { rm, writeFile } from 'node:fs/promises';
+import { copyFile, rm, writeFile } from 'node:fs/promises';
 import { build } from 'esbuild';
 import { externalPackages } from './external-packages.mjs';
 import { webviewBundle } from './webview-bundle.mjs';
@@ -14,6 +14,7 @@ const programs = {
   main: 'native-host/main.ts',
   worker: 'native-host/runtime/onnx/worker.ts',
   'watch-worker': 'src/folders/watch-worker.ts',
+  'cuda-worker': 'native-host/runtime/cuda/worker.ts',
   demo: 'scripts/demo.ts',
   'bench-engine': 'bench/engine.ts',
   'bench-absorption': 'bench/absorption.ts',
@@ -76,6 +77,8 @@ await bundle(extension, {
   minify: true,
 });
 await bundle(webview, webviewBundle);
+// Where the native host looks for it: beside itself.
+await copyFile('native-host/runtime/cuda/kernels/kernels.fatbin', 'dist/cuda-kernels.fatbin');
 if (wanted.length === 0) {
   await writeFile('dist/bundled-packages.json', `${JSON.stringify(packagesOf, null, 2)}\n`);
 }

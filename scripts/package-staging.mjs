@@ -33,6 +33,8 @@ export async function stageExtension(target, staging) {
     'main.js',
     'worker.js',
     'watch-worker.js',
+    'cuda-worker.js',
+    'cuda-kernels.fatbin',
     'webview/view.js',
     'webview/view.css',
   ]) {

@@ -29,7 +29,7 @@ export function addBenchCommand(program: Command, context: CliContext): void {
     if (stderr.isTTY) printLines(stderr, [`Measuring ${what} …`]);
     const rows = await context.bench(what, {
       shape: options.shape,
-      device: options.device ?? 'cpu',
+      device: benchDevice(options.device),
       workerFile,
       cacheFolder: join(storeRoot(context, options), 'bench'),
       signal: interrupt.signal,
@@ -44,4 +44,9 @@ export function addBenchCommand(program: Command, context: CliContext): void {
       ),
     );
   });
+}
+
+function benchDevice(device: BenchCommandOptions['device'] = 'cpu'): 'cpu' | 'webgpu' {
+  if (device === 'cpu' || device === 'webgpu') return device;
+  throw new Error('lift bench measures cpu and webgpu; what an NVIDIA card does is measured by `npm run gpu:check`');
 }

@@ -24,7 +24,9 @@ export function withSharedOptions(command: Command): Command {
       '--model <dir>',
       "base model: a folder in Hugging Face's layout, or the name of one that `lift models get` loaded (default: the embedded one)",
     )
-    .addOption(new Option('--device <name>', 'where to compute (default: cpu)').choices(['cpu', 'webgpu']));
+    .addOption(
+      new Option('--device <name>', 'where to compute (default: auto)').choices(['auto', 'cpu', 'webgpu', 'cuda']),
+    );
 }
 
 export function storeRoot({ workingFolder, environment }: CliContext, { store }: SharedOptions): string {

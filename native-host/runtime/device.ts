@@ -59,7 +59,7 @@ export interface Executable {
   release(): Promise<void>;
 }
 
-export type DeviceName = 'cpu' | 'webgpu';
+export type DeviceName = 'cpu' | 'webgpu' | 'cuda';
 
 export interface Device {
   readonly name: DeviceName;

@@ -1,6 +1,6 @@
 /** What an adapter version knows of each document that a repository holds now. */
 import type { CoverageEntry } from '../../protocol/host.ts';
-import { unlearnedPaths, type Ledger } from './ledger.ts';
+import { type Ledger, unlearnedPaths } from './ledger.ts';
 import type { Repository } from './repository.ts';
 
 /** Most important documents first. */

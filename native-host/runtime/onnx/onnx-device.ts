@@ -18,6 +18,8 @@ import { lowerProgram } from './lower.ts';
 import { neededBytes } from './program-memory.ts';
 import { encodeModel } from './proto.ts';
 
+export type OnnxDeviceName = Exclude<DeviceName, 'cuda'>;
+
 interface Queued {
   job: Job;
   resolve: (result: JobResult) => void;
@@ -28,7 +30,7 @@ interface Queued {
  * Starts the worker of an onnxruntime device. `workerFile` is the bundled worker.ts.
  * Errors: those of a run reject that run; a worker that dies rejects everything that is queued.
  */
-export function openOnnxDevice(name: DeviceName, workerFile: URL, threads = availableParallelism()): Device {
+export function openOnnxDevice(name: OnnxDeviceName, workerFile: URL, threads = availableParallelism()): Device {
   return new OnnxDevice(name, workerFile, threads);
 }
 
@@ -40,7 +42,7 @@ class OnnxDevice implements Device {
   private nextExecutable = 1;
 
   constructor(
-    readonly name: DeviceName,
+    readonly name: OnnxDeviceName,
     workerFile: URL,
     threads: number,
   ) {

@@ -1,0 +1,86 @@
+/** What the card's worker is asked to do, and what it answers. Sent with postMessage; replies name the job by its number. */
+import type { StoredTensor } from '../../model/safetensors.ts';
+import type { HostTensor, Priority } from '../device.ts';
+import type { PortableProgram } from './portable-graph.ts';
+
+export interface TensorReference {
+  tensor: number;
+}
+
+export type Job =
+  | {
+      kind: 'compile';
+      program: PortableProgram;
+      /** Of the program's weights. */
+      weights: ReadonlyMap<string, StoredTensor>;
+      deviceOutputs: readonly string[];
+      caches: readonly { past: string; rows: string }[];
+    }
+  | {
+      kind: 'run';
+      executable: number;
+      inputs: Record<string, HostTensor | TensorReference>;
+      cache: number | null;
+      priority: Priority;
+    }
+  | { kind: 'upload'; tensor: HostTensor }
+  | { kind: 'view'; tensor: number; offset: number; shape: readonly number[] }
+  | { kind: 'download'; tensor: number }
+  | { kind: 'releaseTensors'; tensors: readonly number[] }
+  | { kind: 'releaseExecutable'; executable: number }
+  | { kind: 'createCache'; executable: number }
+  | { kind: 'truncateCache'; cache: number; length: number }
+  | { kind: 'releaseCache'; cache: number }
+  | { kind: 'memory' }
+  /** Whether there is memory for programs that are not compiled yet. */
+  | { kind: 'fits'; programs: readonly { program: PortableProgram; deviceOutputs: readonly string[] }[] }
+  | { kind: 'close' };
+
+export interface TensorDescription {
+  id: number;
+  dtype: HostTensor['dtype'];
+  shape: readonly number[];
+}
+
+/** Bytes of the card's memory. */
+export interface MemoryUse {
+  /** Of it, how much is free for anyone, and how much there is. */
+  free: number;
+  total: number;
+  /** Taken by this device, frozen weights included. */
+  used: number;
+  weights: number;
+}
+
+export interface JobResult {
+  host?: Record<string, HostTensor>;
+  device?: Record<string, TensorDescription>;
+  executable?: number;
+  /** A cache's id after createCache, its length after run or truncateCache. */
+  cache?: number;
+  memory?: MemoryUse;
+  fits?: boolean;
+  /** Of a run, on the card; of another job, in the worker. */
+  seconds: number;
+}
+
+/** How frozen matrices are kept on the card. */
+export type WeightStorage = 'bfloat16' | 'int8' | 'int4';
+
+export interface WorkerSettings {
+  /** Which card. */
+  ordinal: number;
+  /** The driver's library, where it is not the system's. */
+  library: string | null;
+  /** The file of the kernels. */
+  kernels: string;
+  weights: WeightStorage;
+}
+
+export type WorkerMessage =
+  /** The first: the context, so that it can be destroyed if the worker ends without doing so. */
+  | { kind: 'ready'; context: number }
+  | { kind: 'failed'; message: string }
+  | { kind: 'reply'; job: number; result: JobResult }
+  /** `lost`: nothing that is on the card can be used any more. */
+  | { kind: 'error'; job: number; message: string; lost: boolean };

@@ -1,0 +1,208 @@
+// Gradients of attention, with the scores computed again from the saved log Σ exp. Two kernels, so that every sum has one
+// owner and an order: one keeps a tile of keys and goes through the queries of all heads that read them, the other keeps a
+// tile of queries and goes through the keys. With P = softmax(s·QKᵀ): dV = Pᵀ·dO, dS = P·(dO·Vᵀ − delta), dQ = s·dS·K,
+// dK = s·dSᵀ·Q, where delta is each row's sum of dO · O.
+#include "attention.cuh"
+
+/** delta [rows, heads, length] = Σ out · cotangent over each head: one warp a head of a position. */
+extern "C" __global__ void __launch_bounds__(256)
+    attentionDelta(const bfloat16 *out, const bfloat16 *cotangent, float *delta, int outStride, int cotangentStride,
+                   int rows, int length, int heads, int headDim) {
+  const size_t i = size_t(blockIdx.x) * (blockDim.x / 32) + threadIdx.x / 32;
+  if (i >= size_t(rows) * length * heads) return;
+  const int head = i % heads;
+  const size_t position = i / heads;
+  float sum = 0.f;
+  for (int d = threadIdx.x % 32; d < headDim; d += 32) {
+    sum += toFloat(out[position * outStride + head * headDim + d]) *
+           toFloat(cotangent[position * cotangentStride + head * headDim + d]);
+  }
+  sum = warpSum(sum);
+  if (threadIdx.x % 32 == 0) delta[(position / length * heads + head) * length + position % length] = sum;
+}
+REGISTER_KERNEL(attentionDelta)
+
+struct AttentionCotangent {
+  const bfloat16 *cotangent;
+  const float *logSumExp, *delta;
+  int cotangentStride;
+};
+
+/** In shared memory: two tiles that stay; of those that stream past, the first twice and the second once; two scalars. */
+template <int Dim> struct BackwardTiles {
+  static constexpr int elements = tilePositions * Dim;
+
+  __device__ __forceinline__ bfloat16 *tile(int i) const {
+    return reinterpret_cast<bfloat16 *>(sharedMemory()) + i * elements;
+  }
+  __device__ __forceinline__ bfloat16 *keptFirst() const { return tile(0); }
+  __device__ __forceinline__ bfloat16 *keptSecond() const { return tile(1); }
+  __device__ __forceinline__ bfloat16 *streamedFirst(int n) const { return tile(2 + (n & 1)); }
+  __device__ __forceinline__ bfloat16 *streamedSecond() const { return tile(4); }
+  __device__ __forceinline__ float *logSumExp() const { return reinterpret_cast<float *>(tile(5)); }
+  __device__ __forceinline__ float *delta() const { return logSumExp() + tilePositions; }
+};
+
+/** One step of a gradient kernel: which positions stream past, and for which head. */
+struct Step {
+  int start, head;
+  Sight sight;
+};
+
+/**
+ * OfKeys: block (tile of keys, key/value head, row) makes ofFirst = dK and ofSecond = dV. Otherwise block (tile of
+ * queries, head, row) makes ofFirst = dQ. Rows of the score tile are the positions that stay.
+ */
+template <int Dim, bool OfKeys>
+__device__ __forceinline__ void backwardBlock(const AttentionShape &shape, const AttentionCotangent &given,
+                                              bfloat16 *ofFirst, int ofFirstStride, bfloat16 *ofSecond,
+                                              int ofSecondStride) {
+  const BackwardTiles<Dim> tiles;
+  const int tilesOfRow = (shape.length + tilePositions - 1) / tilePositions;
+  // As in the forward kernel, the longest blocks first: early keys are seen by most queries, late queries see most keys.
+  const int tile = OfKeys ? blockIdx.x : tilesOfRow - 1 - blockIdx.x;
+  const int start = tile * tilePositions, row = blockIdx.z, warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+  const int group = shape.heads / shape.keyValueHeads;
+  const int keyHead = OfKeys ? blockIdx.y : blockIdx.y / group;
+  const int firstHead = OfKeys ? keyHead * group : blockIdx.y, headCount = OfKeys ? group : 1;
+  const int *ids = idsOfRow(shape, row);
+  const auto countFrom = [&](int from) {
+    return shape.length - from < tilePositions ? shape.length - from : tilePositions;
+  };
+  const auto rangeOf = [&](int from) { return ids ? IdRange(ids + from, countFrom(from)) : IdRange(); };
+  const IdRange ofKept = rangeOf(start);
+
+  const size_t first = size_t(row) * shape.length;
+  const auto keyOf = [&]() {
+    return headOf(shape.k, shape.keyStride, first, shape.length, keyHead, shape.headDim);
+  };
+  const auto valueOf = [&]() {
+    return headOf(shape.v, shape.valueStride, first, shape.length, keyHead, shape.headDim);
+  };
+  const auto queryOf = [&](int head) {
+    return headOf(shape.q, shape.queryStride, first, shape.length, head, shape.headDim);
+  };
+  const auto cotangentOf = [&](int head) {
+    return headOf(given.cotangent, given.cotangentStride, first, shape.length, head, shape.headDim);
+  };
+  const auto copy = [](bfloat16 *to, const MatrixView &from, int at) {
+    copyTile<tilePositions, Dim, attentionThreads>(to, from, at, 0);
+  };
+
+  // The next tile that has something to do with the one that stays; its head is firstHead + headCount after the last.
+  const auto nextStep = [&](Step step) {
+    for (; step.head < firstHead + headCount; step.head++) {
+      const int end = OfKeys ? shape.length : start + tilePositions;
+      for (; step.start < shape.length && step.start < end; step.start += tilePositions) {
+        const IdRange ofStreamed = rangeOf(step.start);
+        step.sight = OfKeys ? sightOf(ids, step.start, countFrom(step.start), ofStreamed, start, tilePositions, ofKept, 0)
+                            : sightOf(ids, start, countFrom(start), ofKept, step.start, tilePositions, ofStreamed, 0);
+        if (step.sight != Sight::none) return step;
+      }
+      step.start = OfKeys ? start : 0;
+    }
+    return step;
+  };
+  const auto firstOf = [&](const Step &step) { return OfKeys ? queryOf(step.head) : keyOf(); };
+  const auto secondOf = [&](const Step &step) { return OfKeys ? cotangentOf(step.head) : valueOf(); };
+  const auto copyScalars = [&](int at, int head) {
+    if (threadIdx.x >= tilePositions) return;
+    const int query = at + threadIdx.x;
+    const size_t i = (size_t(row) * shape.heads + head) * shape.length + query;
+    // A query that does not exist gives every key the weight 0.
+    tiles.logSumExp()[threadIdx.x] = query < shape.length ? given.logSumExp[i] * log2OfE : INFINITY;
+    tiles.delta()[threadIdx.x] = query < shape.length ? given.delta[i] : 0.f;
+  };
+
+  copy(tiles.keptFirst(), OfKeys ? keyOf() : queryOf(firstHead), start);
+  copy(tiles.keptSecond(), OfKeys ? valueOf() : cotangentOf(firstHead), start);
+  if (!OfKeys) copyScalars(start, firstHead);
+  Step step = nextStep({OfKeys ? start : 0, firstHead, Sight::none});
+  if (step.head < firstHead + headCount) copy(tiles.streamedFirst(0), firstOf(step), step.start);
+  commitCopies();
+
+  float sumsOfFirst[Dim / 8][4] = {}, sumsOfSecond[OfKeys ? Dim / 8 : 1][4] = {};
+  const float factor = shape.scale * log2OfE;
+  for (int n = 0; step.head < firstHead + headCount; n++) {
+    const bfloat16 *here = tiles.streamedFirst(n);
+    // Everybody is done with the second tile and the scalars of the step before.
+    blockBarrier();
+    copy(tiles.streamedSecond(), secondOf(step), step.start);
+    commitCopies();
+    if (OfKeys) copyScalars(step.start, step.head);
+    const Step next = nextStep({step.start + tilePositions, step.head, Sight::none});
+    if (next.head < firstHead + headCount) copy(tiles.streamedFirst(n + 1), firstOf(next), next.start);
+    commitCopies();
+    waitForCopies<2>();
+    blockBarrier();
+
+    float weights[8][4], ofScores[8][4];
+    scoresOf<Dim>(weights, tiles.keptFirst(), warp * 16, here);
+#pragma unroll
+    for (int j = 0; j < 8; j++) {
+#pragma unroll
+      for (int c = 0; c < 4; c++) {
+        const int r = warp * 16 + lane / 4 + c / 2 * 8, column = j * 8 + lane % 4 * 2 + c % 2;
+        const float base = tiles.logSumExp()[OfKeys ? column : r];
+        float weight = exp2Fast(weights[j][c] * factor - base);
+        if (step.sight == Sight::some) {
+          const int query = OfKeys ? step.start + column : start + r, key = OfKeys ? start + r : step.start + column;
+          const bool exist = query < shape.length && key < shape.length;
+          const bool seen = exist && key <= query && (!ids || ids[key] == ids[query]);
+          weight = seen ? weight : 0.f;
+        }
+        weights[j][c] = weight;
+      }
+    }
+    waitForCopies<1>();
+    blockBarrier();
+    scoresOf<Dim>(ofScores, tiles.keptSecond(), warp * 16, tiles.streamedSecond());
+    if (OfKeys) addProduct<Dim>(reinterpret_cast<float(&)[Dim / 8][4]>(sumsOfSecond), weights, tiles.streamedSecond());
+#pragma unroll
+    for (int j = 0; j < 8; j++) {
+#pragma unroll
+      for (int c = 0; c < 4; c++) {
+        const int r = warp * 16 + lane / 4 + c / 2 * 8, column = j * 8 + lane % 4 * 2 + c % 2;
+        ofScores[j][c] = weights[j][c] * (ofScores[j][c] - tiles.delta()[OfKeys ? column : r]);
+      }
+    }
+    addProduct<Dim>(sumsOfFirst, ofScores, here);
+    step = next;
+  }
+  waitForCopies<0>();
+
+  const float scaled[2] = {shape.scale, shape.scale}, plain[2] = {1.f, 1.f};
+  const int headOut = OfKeys ? keyHead : firstHead;
+  const auto place = [&](bfloat16 *at, int stride) { return at + first * stride + size_t(headOut) * shape.headDim; };
+  storeRows<Dim>(place(ofFirst, ofFirstStride), ofFirstStride, start + warp * 16, shape.length, shape.headDim,
+                 sumsOfFirst, scaled);
+  if (OfKeys) {
+    storeRows<Dim>(place(ofSecond, ofSecondStride), ofSecondStride, start + warp * 16, shape.length, shape.headDim,
+                   reinterpret_cast<const float(&)[Dim / 8][4]>(sumsOfSecond), plain);
+  }
+}
+
+#define COTANGENT_PARAMETERS                                                                                          \
+  const bfloat16 *cotangent, const float *logSumExp, const float *delta, int cotangentStride
+#define COTANGENT_ARGUMENTS cotangent, logSumExp, delta, cotangentStride
+
+#define ATTENTION_KEY_GRAD(name, Dim)                                                                                 \
+  extern "C" __global__ void __launch_bounds__(attentionThreads)                                                      \
+      name(ATTENTION_PARAMETERS, COTANGENT_PARAMETERS, bfloat16 *ofK, bfloat16 *ofV, int ofKStride, int ofVStride) {  \
+    backwardBlock<Dim, true>(AttentionShape{ATTENTION_ARGUMENTS}, AttentionCotangent{COTANGENT_ARGUMENTS}, ofK,       \
+                             ofKStride, ofV, ofVStride);                                                              \
+  }                                                                                                                   \
+  REGISTER_KERNEL(name)
+
+#define ATTENTION_QUERY_GRAD(name, Dim)                                                                               \
+  extern "C" __global__ void __launch_bounds__(attentionThreads)                                                      \
+      name(ATTENTION_PARAMETERS, COTANGENT_PARAMETERS, bfloat16 *ofQ, int ofQStride) {                                \
+    backwardBlock<Dim, false>(AttentionShape{ATTENTION_ARGUMENTS}, AttentionCotangent{COTANGENT_ARGUMENTS}, ofQ,      \
+                              ofQStride, nullptr, 0);                                                                 \
+  }                                                                                                                   \
+  REGISTER_KERNEL(name)
+
+ATTENTION_KEY_GRAD(attentionKeyGrad64, 64)
+ATTENTION_KEY_GRAD(attentionKeyGrad128, 128)
+ATTENTION_QUERY_GRAD(attentionQueryGrad64, 64)
+ATTENTION_QUERY_GRAD(attentionQueryGrad128, 128)

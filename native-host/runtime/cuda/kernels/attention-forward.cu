@@ -1,0 +1,166 @@
+// Causal grouped-query attention without the matrix of all scores: a block keeps a tile of queries and goes through the
+// keys, with the softmax's maximum and sum carried along. Source: Dao, "FlashAttention-2", 2023.
+#include "attention.cuh"
+
+/** A block has four warps of RowSteps · 16 queries each, and goes through the keys in steps of Keys. */
+template <int Dim, int RowSteps, int Keys> struct ForwardTile {
+  static constexpr int dim = Dim, rowSteps = RowSteps, keys = Keys;
+  static constexpr int queries = RowSteps * 64;
+};
+
+template <int Dim, int RowSteps> struct RunningSoftmax {
+  float highest[RowSteps][2], sum[RowSteps][2];
+  float mixed[RowSteps][Dim / 8][4];
+
+  /** Turns scores (in units of 1 / factor) into weights against the new maximum, and rescales what is there. */
+  template <int Eights> __device__ __forceinline__ void weigh(float (&scores)[Eights][4], int i, float factor) {
+#pragma unroll
+    for (int half = 0; half < 2; half++) {
+      float next = highest[i][half];
+#pragma unroll
+      for (int j = 0; j < Eights; j++) next = fmaxf(next, fmaxf(scores[j][half * 2], scores[j][half * 2 + 1]));
+      next = fmaxf(next, shuffleXor(next, 1));
+      next = fmaxf(next, shuffleXor(next, 2));
+      // A row that has seen nothing yet has no maximum; any finite one gives its masked scores the weight 0.
+      const float base = next == -INFINITY ? 0.f : next * factor;
+      const float shrink = exp2Fast(highest[i][half] * factor - base);
+      highest[i][half] = next;
+      float added = 0.f;
+#pragma unroll
+      for (int j = 0; j < Eights; j++) {
+#pragma unroll
+        for (int c = half * 2; c < half * 2 + 2; c++) {
+          scores[j][c] = exp2Fast(scores[j][c] * factor - base);
+          added += scores[j][c];
+        }
+      }
+      sum[i][half] = sum[i][half] * shrink + added;
+#pragma unroll
+      for (int d = 0; d < Dim / 8; d++) {
+        mixed[i][d][half * 2] *= shrink;
+        mixed[i][d][half * 2 + 1] *= shrink;
+      }
+    }
+  }
+};
+
+/** Block (queries from the last tile to the first, head, row of the batch). */
+template <class Tile>
+__device__ __forceinline__ void attendBlock(const AttentionShape &shape, bfloat16 *out, float *logSumExp) {
+  constexpr int Dim = Tile::dim, RowSteps = Tile::rowSteps, tileKeys = Tile::keys;
+  bfloat16 *queryTile = reinterpret_cast<bfloat16 *>(sharedMemory());
+  bfloat16 *keyTile = queryTile + Tile::queries * Dim, *valueTile = keyTile + tileKeys * Dim;
+  // The tiles with the most keys start first, so that the last blocks to run are short.
+  const int queryStart = (gridDim.x - 1 - blockIdx.x) * Tile::queries;
+  const int head = blockIdx.y, row = blockIdx.z, warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+  const int keyHead = head / (shape.heads / shape.keyValueHeads);
+  const int past = shape.past ? *shape.past : 0;
+  const int keys = shape.length + past;
+  const int queries = shape.length - queryStart < Tile::queries ? shape.length - queryStart : Tile::queries;
+  const int *ids = idsOfRow(shape, row);
+  const IdRange ofQueries = ids ? IdRange(ids + queryStart, queries) : IdRange();
+
+  const size_t firstQuery = size_t(row) * shape.length, firstKey = size_t(row) * keys;
+  const MatrixView query = headOf(shape.q, shape.queryStride, firstQuery, shape.length, head, shape.headDim);
+  const MatrixView key = headOf(shape.k, shape.keyStride, firstKey, keys, keyHead, shape.headDim);
+  const MatrixView value = headOf(shape.v, shape.valueStride, firstKey, keys, keyHead, shape.headDim);
+
+  Sight sight = Sight::none;
+  // The next tile of keys that some query sees; `keys` when there is none.
+  const auto nextSeen = [&](int from) {
+    for (; from < queryStart + queries + past; from += tileKeys) {
+      const int here = keys - from < tileKeys ? keys - from : tileKeys;
+      const IdRange ofKeys = ids ? IdRange(ids + from, here) : IdRange();
+      sight = sightOf(ids, queryStart, queries, ofQueries, from, tileKeys, ofKeys, past);
+      if (sight != Sight::none) return from;
+    }
+    return keys;
+  };
+
+  copyTile<Tile::queries, Dim, attentionThreads>(queryTile, query, queryStart, 0);
+  int start = nextSeen(0);
+  copyTile<tileKeys, Dim, attentionThreads>(keyTile, key, start, 0);
+  commitCopies();
+
+  RunningSoftmax<Dim, RowSteps> softmax;
+#pragma unroll
+  for (int i = 0; i < RowSteps; i++) {
+#pragma unroll
+    for (int half = 0; half < 2; half++) softmax.highest[i][half] = -INFINITY, softmax.sum[i][half] = 0.f;
+#pragma unroll
+    for (int d = 0; d < Dim / 8; d++) {
+#pragma unroll
+      for (int c = 0; c < 4; c++) softmax.mixed[i][d][c] = 0.f;
+    }
+  }
+
+  while (start < keys) {
+    const Sight here = sight;
+    waitForCopies<0>();
+    blockBarrier();
+    copyTile<tileKeys, Dim, attentionThreads>(valueTile, value, start, 0);
+    commitCopies();
+    float scores[RowSteps][tileKeys / 8][4];
+#pragma unroll
+    for (int i = 0; i < RowSteps; i++) {
+      scoresOf<Dim>(scores[i], queryTile, (i * 4 + warp) * 16, keyTile);
+      if (here == Sight::some) {
+#pragma unroll
+        for (int half = 0; half < 2; half++) {
+          const int at = queryStart + (i * 4 + warp) * 16 + lane / 4 + half * 8;
+          const int id = ids && at < shape.length ? ids[at] : 0;
+#pragma unroll
+          for (int j = 0; j < tileKeys / 8; j++) {
+#pragma unroll
+            for (int c = 0; c < 2; c++) {
+              const int other = start + j * 8 + lane % 4 * 2 + c;
+              const bool seen = other <= at + past && other < keys && (!ids || ids[other] == id);
+              if (!seen) scores[i][j][half * 2 + c] = -INFINITY;
+            }
+          }
+        }
+      }
+      softmax.weigh(scores[i], i, shape.scale * log2OfE);
+    }
+    const int next = nextSeen(start + tileKeys);
+    waitForCopies<0>();
+    // The values are there, and every warp is done with the keys.
+    blockBarrier();
+    if (next < keys) copyTile<tileKeys, Dim, attentionThreads>(keyTile, key, next, 0);
+    commitCopies();
+#pragma unroll
+    for (int i = 0; i < RowSteps; i++) addProduct<Dim>(softmax.mixed[i], scores[i], valueTile);
+    start = next;
+  }
+
+#pragma unroll
+  for (int i = 0; i < RowSteps; i++) {
+    const int firstRow = queryStart + (i * 4 + warp) * 16;
+    float factors[2];
+#pragma unroll
+    for (int half = 0; half < 2; half++) {
+      float total = softmax.sum[i][half];
+      total += shuffleXor(total, 1);
+      total += shuffleXor(total, 2);
+      factors[half] = 1.f / total;
+      const int at = firstRow + lane / 4 + half * 8;
+      if (logSumExp && lane % 4 == 0 && at < shape.length) {
+        logSumExp[(size_t(row) * shape.heads + head) * shape.length + at] =
+            softmax.highest[i][half] * shape.scale + logf(total);
+      }
+    }
+    bfloat16 *to = out + firstQuery * shape.outStride + size_t(head) * shape.headDim;
+    storeRows<Dim>(to, shape.outStride, firstRow, shape.length, shape.headDim, softmax.mixed[i], factors);
+  }
+}
+
+/** out as q; logSumExp [rows, heads, length] float32, of the scaled scores, may be absent. */
+#define ATTENTION_FORWARD(name, ...)                                                                                  \
+  extern "C" __global__ void __launch_bounds__(attentionThreads)                                                      \
+      name(ATTENTION_PARAMETERS, bfloat16 *out, float *logSumExp) {                                                   \
+    attendBlock<ForwardTile<__VA_ARGS__>>(AttentionShape{ATTENTION_ARGUMENTS}, out, logSumExp);                       \
+  }                                                                                                                   \
+  REGISTER_KERNEL(name)
+
+ATTENTION_FORWARD(attentionForward64, 64, 2, 64)
+ATTENTION_FORWARD(attentionForward128, 128, 2, 32)
