@@ -13,13 +13,16 @@ export class Workbench {
   /** Opens a folder, or a .code-workspace file, and waits until the workbench stands. */
   async open(serverUrl: string, path: string): Promise<void> {
     const kind = path.endsWith('.code-workspace') ? 'workspace' : 'folder';
-    await this.page.goto(`${serverUrl}/?${kind}=${encodeURIComponent(path)}`, { waitUntil: 'domcontentloaded' });
+    await this.page.goto(`${serverUrl}/?${kind}=${encodeURIComponent(path)}`, {
+      waitUntil: 'domcontentloaded',
+      timeout: 120_000,
+    });
     await this.page.locator('.monaco-workbench').waitFor({ timeout: 120_000 });
   }
 
   /** Reloads the window, as the command of that name does. */
   async reload(): Promise<void> {
-    await this.page.reload({ waitUntil: 'domcontentloaded' });
+    await this.page.reload({ waitUntil: 'domcontentloaded', timeout: 120_000 });
     await this.page.locator('.monaco-workbench').waitFor({ timeout: 120_000 });
   }
 
