@@ -1,7 +1,7 @@
 // Bundles every entry point, or those named as arguments, into dist/. Packages stay outside the bundle.
 
 import { existsSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { cp, rm } from 'node:fs/promises';
 import { build } from 'esbuild';
 
 const entryPoints = {
@@ -13,6 +13,7 @@ const entryPoints = {
   'bench-engine': 'bench/engine.ts',
   'bench-absorption': 'bench/absorption.ts',
   'bench-scaling': 'bench/scaling.ts',
+  'gpu-check': 'scripts/gpu-check.ts',
   'pretrain/data': 'scripts/pretrain/data.ts',
   'pretrain/facts': 'scripts/pretrain/facts.ts',
   'pretrain/pretrain': 'scripts/pretrain/pretrain.ts',
@@ -35,3 +36,7 @@ await build({
   sourcemap: true,
   logLevel: 'warning',
 });
+
+// The kernels of NVIDIA cards lie beside the worker that loads them.
+const kernels = 'native-host/runtime/cuda/kernels/kernels.fatbin';
+if (existsSync(kernels)) await cp(kernels, 'dist/cuda-kernels.fatbin');

@@ -51,7 +51,8 @@ const stagger = 4096;
  */
 export async function randomModel(name: string, folder: string): Promise<RandomModel> {
   const config = modelShapes[name];
-  if (config === undefined) throw new RangeError(`there is no shape '${name}'; choose one of ${Object.keys(modelShapes)}`);
+  if (config === undefined)
+    throw new RangeError(`there is no shape '${name}'; choose one of ${Object.keys(modelShapes)}`);
   const tensors = [...expectedTensors(config)];
   const sizeOf = (shape: readonly number[]) => shape.reduce((product, size) => product * size, 1);
   const largest = Math.max(...tensors.map(([, shape]) => sizeOf(shape)));
@@ -81,7 +82,8 @@ async function writeRepeated(file: string, bytes: number, make: () => Uint16Arra
   const block = new Uint8Array(make().buffer);
   const handle = await open(file, 'w');
   try {
-    for (let left = bytes; left > 0; left -= block.length) await handle.write(block.subarray(0, Math.min(left, block.length)));
+    for (let left = bytes; left > 0; left -= block.length)
+      await handle.write(block.subarray(0, Math.min(left, block.length)));
   } finally {
     await handle.close();
   }

@@ -1,4 +1,6 @@
 /** Rates of matrix products and of attention at the shapes that training has. */
+
+import { programFlops } from '../../native-host/bench/flops.ts';
 import { grad } from '../../native-host/graph/grad.ts';
 import { causalAttention } from '../../native-host/graph/ops/attention.ts';
 import { lastRow } from '../../native-host/graph/ops/embedding.ts';
@@ -7,7 +9,6 @@ import { input } from '../../native-host/graph/ops/source.ts';
 import type { Value } from '../../native-host/graph/value.ts';
 import { uniformNumbers } from '../../native-host/model/random.ts';
 import { type Device, type DeviceTensor, float32, int32 } from '../../native-host/runtime/device.ts';
-import { programFlops } from '../../native-host/bench/flops.ts';
 import { modelShapes } from './models.ts';
 
 export interface Rate {
@@ -46,7 +47,11 @@ export async function productRates(device: Device, model: string): Promise<Rate[
       const outputs = Array.from({ length: copies }, () => matmul(x, weight, false, !backward));
       const best = await bestSeconds(device, outputs, { left, right });
       const seconds = best / copies;
-      rates.push({ name: `${name}, ${backward ? 'gradient' : 'forward'}`, seconds, rate: (2 * rows * inner * columns) / seconds });
+      rates.push({
+        name: `${name}, ${backward ? 'gradient' : 'forward'}`,
+        seconds,
+        rate: (2 * rows * inner * columns) / seconds,
+      });
     }
   }
   return rates;
@@ -87,7 +92,8 @@ export async function attentionRates(device: Device, model: string): Promise<Rat
     const withSeed = { ...feeds, seed: randomInput(count, heads * headDim) };
     const forward = await bestSeconds(device, [output], feeds);
     const both = await bestSeconds(device, gradients, withSeed);
-    const flops = (values: Value[]) => programFlops({ name: 'attention', outputs: Object.fromEntries(values.entries()) }).attention;
+    const flops = (values: Value[]) =>
+      programFlops({ name: 'attention', outputs: Object.fromEntries(values.entries()) }).attention;
     const name = `${rows} × ${length}, ${heads} heads on ${keyValueHeads} of ${headDim}`;
     const work = flops([output]);
     rates.push({ name: `${name}, forward`, seconds: forward, rate: work / forward });

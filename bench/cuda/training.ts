@@ -30,7 +30,12 @@ export interface StepResult {
 }
 
 /** The best of several steps over full rows. */
-export async function trainingStep(device: CudaDevice, model: RandomModel, shape: BatchShape, steps: number): Promise<StepResult> {
+export async function trainingStep(
+  device: CudaDevice,
+  model: RandomModel,
+  shape: BatchShape,
+  steps: number,
+): Promise<StepResult> {
   const { watched, seconds } = watchRuns(device);
   const trainer = await openTrainer(watched, model);
   const tokens = shape.rows * shape.length;

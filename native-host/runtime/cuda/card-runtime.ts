@@ -54,7 +54,7 @@ export class CardRuntime {
     this.context = this.driver.createContext(settings.ordinal);
     try {
       this.module = this.driver.loadModule(readFileSync(settings.kernels));
-      this.card = new Card(this.driver, this.module, card.multiprocessors);
+      this.card = new Card(this.driver, this.module, card.multiprocessors, card.capability);
       this.stream = this.driver.createStream(false);
       this.lanes = { answer: new Lane(this.card, true), training: new Lane(this.card, false) };
       this.tensors = new Tensors(this.card, this.stream);
@@ -196,11 +196,13 @@ export class CardRuntime {
         caches: [],
         cacheCapacity: 0,
         multiprocessors: this.card.multiprocessors,
+        capability: this.card.capability,
         codeBits: (name, shape) => this.weights.codeBits(name, shape),
       });
       scratch = Math.max(scratch, plan.scratchBytes);
       for (const { shape, type } of plan.results.values()) results += sizeOf(shape) * bytesOf(type);
-      for (const { name, part, bytes } of plan.weights) if (!this.weights.holds(name)) weights.set(`${name} ${part}`, bytes);
+      for (const { name, part, bytes } of plan.weights)
+        if (!this.weights.holds(name)) weights.set(`${name} ${part}`, bytes);
     }
     const wanted = Math.max(0, scratch - this.lanes.training.scratchBytes) + results + sum(weights.values());
     return wanted + spareBytes <= this.driver.memory().free + this.card.memory.kept;

@@ -13,6 +13,8 @@ export class Card {
     readonly driver: Driver,
     private readonly module: number,
     readonly multiprocessors: number,
+    /** Compute capability times ten. */
+    readonly capability: number,
   ) {
     this.memory = new DeviceMemory(driver);
   }

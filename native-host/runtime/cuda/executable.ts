@@ -143,6 +143,7 @@ export class CardExecutable {
       caches: this.caches,
       cacheCapacity,
       multiprocessors: this.card.multiprocessors,
+      capability: this.card.capability,
       codeBits: (name, shape) => this.weights.codeBits(name, shape),
     };
   }

@@ -5,8 +5,9 @@
 import type { Node } from '../../graph/value.ts';
 import type { KernelLaunch } from './kernel-table.ts';
 import { crossEntropyRows, distillationRows, type LossRows, weightedSum } from './kernels/launches/loss.ts';
-import { type ProductShape, planProduct, product } from './kernels/launches/product.ts';
+import { type ProductShape, product } from './kernels/launches/product.ts';
 import { rowsOf } from './lower-math.ts';
+import { planned } from './lower-product.ts';
 import { type Lowering, type LoweringContext, matrix, numbers, shapeOf } from './lowering-context.ts';
 import type { Area, StoredType } from './plan.ts';
 
@@ -96,7 +97,6 @@ function multiply(
   out: ReturnType<typeof matrix>,
   accumulate = false,
 ): void {
-  const plan = planProduct(shape, context.options.multiprocessors);
-  const partial = plan.partialFloats === 0 ? null : context.builder.scratch('float32', [plan.partialFloats]).area;
+  const { plan, partial } = planned(context, shape);
   context.builder.launch(...product(shape, { left, right, out, partial, accumulate }, plan));
 }

@@ -21,8 +21,9 @@ export interface LoweringOptions {
   caches: readonly { past: string; rows: string }[];
   /** Rows that a conversation's matrices have room for. */
   cacheCapacity: number;
-  /** Processors of the card. */
+  /** Processors of the card, and its compute capability times ten. */
   multiprocessors: number;
+  capability: number;
   /** Bits of the codes that a frozen matrix is kept as; null: it is kept as bfloat16. */
   codeBits: (name: string, shape: readonly number[]) => 4 | 8 | null;
 }
