@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { openServices } from '../native-host/open-services.ts';
-import type { AbsorbOutcome, ProbeResult } from '../native-host/services.ts';
+import type { ProbeResult } from '../native-host/services.ts';
+import type { AbsorbResult } from '../protocol/host.ts';
 import { writeSection } from './results.ts';
 
 const { values } = parseArgs({
@@ -22,7 +23,7 @@ await cp(projectFile('node_modules/minimatch'), other, { recursive: true });
 
 const services = await openServices({ storeRoot: join(scratch, 'store') });
 const { signal } = new AbortController();
-const absorb = (folder: string, minutes?: number): Promise<AbsorbOutcome> =>
+const absorb = (folder: string, minutes?: number): Promise<AbsorbResult> =>
   services.absorb(folder, minutes === undefined ? {} : { minutes }, {
     signal,
     whileRunning: async () => {},

@@ -1,10 +1,9 @@
-// `node dist/bench-engine.js [--shapes nano,135m,0.5b] [--kinds train,decode,load,scan]`: how fast the engine is, written
-// to bench/RESULTS.md. Each measurement is a process of its own, one after another, so that none sees another's memory.
-import { spawn } from 'node:child_process';
+// `node dist/bench-engine.js [--shapes nano,135m,0.5b] [--kinds train,decode,load,scan]`: how fast the engine
+// is, written to bench/RESULTS.md. Each measurement is a process of its own, one after another, so that none sees another's memory.
 import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { BenchRow } from '../native-host/bench/bench-row.ts';
+import { figure, lastLine, lift, run } from './command.ts';
 import { writeSection } from './results.ts';
 
 const { values: options } = parseArgs({
@@ -14,8 +13,6 @@ const { values: options } = parseArgs({
     device: { type: 'string', default: 'cpu' },
   },
 });
-const root = fileURLToPath(new URL('../', import.meta.url));
-const commandLine = fileURLToPath(new URL('cli.js', import.meta.url));
 const pythonStep = 'scripts/reference/training_step.py';
 const pythonConfig = 'test/fixtures/smollm2-tokenizer/config.json';
 /** The shape that pythonConfig describes. */
@@ -27,8 +24,7 @@ const lines = [
 for (const kind of options.kinds.split(',')) {
   for (const shape of kind === 'scan' ? [null] : options.shapes.split(',')) {
     const args = ['bench', kind, ...(shape === null ? [] : ['--shape', shape, '--device', options.device])];
-    const output = await run(process.execPath, [commandLine, ...args, '--json']);
-    const { rows } = lastLine(output) as { rows: BenchRow[] };
+    const rows = await lift(args);
     lines.push('', `\`lift ${args.join(' ')}\``, '', table(rows));
     if (kind === 'train' && shape === pythonShape) lines.push('', ...(await compareWithPyTorch(rows)));
   }
@@ -50,7 +46,9 @@ async function compareWithPyTorch(rows: readonly BenchRow[]): Promise<string[]> 
   }
   // Left to itself OpenBLAS takes newer processors for old ones, and is 3 to 4 times slower.
   const environment = { OPENBLAS_CORETYPE: 'SKYLAKEX', OMP_NUM_THREADS: '2' };
-  const output = await run(python, [pythonStep, '--config', pythonConfig, '--threads', '2'], { environment });
+  const output = await run(python, [pythonStep, '--config', pythonConfig, '--threads', '2', '--steps', '10'], {
+    environment,
+  });
   const step = lastLine(output) as {
     torch: string;
     tokensPerSecond: number;
@@ -67,42 +65,7 @@ async function compareWithPyTorch(rows: readonly BenchRow[]): Promise<string[]> 
   return ['The same step in PyTorch:', '', table(compared)];
 }
 
-/** Standard output of a command. Throws when it fails; what it writes to standard error is shown. */
-function run(
-  command: string,
-  args: readonly string[],
-  { quiet = false, environment = {} }: { quiet?: boolean; environment?: Record<string, string> } = {},
-): Promise<string> {
-  if (!quiet) console.error(`$ ${[command, ...args].join(' ')}`);
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, args, {
-      cwd: root,
-      env: { ...process.env, ...environment },
-      stdio: ['ignore', 'pipe', quiet ? 'ignore' : 'inherit'],
-    });
-    let output = '';
-    child.stdout!.setEncoding('utf8').on('data', (text: string) => {
-      output += text;
-    });
-    child.on('error', reject);
-    child.on('close', (code, signal) => {
-      if (code === 0) resolve(output);
-      else reject(new Error(`${command} ${args.join(' ')} ended with ${signal ?? `status ${code}`}`));
-    });
-  });
-}
-
-function lastLine(output: string): unknown {
-  return JSON.parse(output.trim().split('\n').at(-1)!);
-}
-
 function table(rows: readonly BenchRow[]): string {
   const cells = rows.map(({ name, value, unit }) => `| ${name} | ${figure(value)} | ${unit} |`);
   return ['| what | value | unit |', '| --- | ---: | --- |', ...cells].join('\n');
-}
-
-/** Four significant digits, and no digit of a large number dropped. */
-function figure(value: number): string {
-  const digits = Math.max(0, 3 - Math.floor(Math.log10(Math.abs(value) || 1)));
-  return value.toLocaleString('en-US', { maximumFractionDigits: Math.min(digits, 4) });
 }

@@ -53,7 +53,13 @@ export function createHandlers(): HostHandlers {
       };
     },
 
-    async 'absorb/start'({ folder, ...options }, { signal, notify }) {
+    async 'folder/configure'({ folder, exclude }) {
+      opened().configure(folder, exclude);
+      return null;
+    },
+
+    'absorb/estimate': ({ folder, ...options }, { signal }) => opened().estimate(folder, options, signal),
+    async 'absorb/start'({ folder, quotaBytes, ...options }, { signal, notify }) {
       const key = resolve(folder);
       if (running.has(key)) throw new Error(`${folder} is being absorbed already`);
       const abort = new AbortController();
@@ -67,7 +73,7 @@ export function createHandlers(): HostHandlers {
         if (current === phase && now - reported < secondsBetweenReports * 1000) return;
         reported = now;
         phase = current;
-        const { documents, tokens, step = 0, steps, absorbed } = report;
+        const { documents, tokens, step = 0, steps, absorbed, documentsSeen } = report;
         notify(HostNotification.absorbProgress, {
           folder,
           phase,
@@ -76,6 +82,7 @@ export function createHandlers(): HostHandlers {
           step,
           steps,
           absorbed,
+          documentsSeen,
           loss: finite(report.loss),
           tokensPerSecond: finite(report.tokensPerSecond),
           secondsLeft: finite(report.secondsLeft),
@@ -94,8 +101,9 @@ export function createHandlers(): HostHandlers {
       });
       running.set(key, { abort, pause, ended: absorption.catch(() => undefined) });
       try {
-        const { documents, tokens, steps, trainedTokens, seconds, version, skipped } = await absorption;
-        return { documents, tokens, steps, trainedTokens, seconds, version, skipped };
+        const result = await absorption;
+        if (quotaBytes !== undefined) await opened().store.prune(quotaBytes, folder);
+        return result;
       } finally {
         running.delete(key);
       }
@@ -118,10 +126,8 @@ export function createHandlers(): HostHandlers {
     'files/changed': async ({ folder, changes }) => ({ dirty: await opened().filesChanged(folder, changes) }),
     ask: ({ askId, ...params }, { signal, notify }) =>
       opened().ask(params, (text) => notify(HostNotification.askToken, { askId, text }), signal),
-    async status({ folder }) {
-      const { documents, tokens, absorbed, dirty, skipped, version, device, model } = await opened().status(folder);
-      return { documents, tokens, absorbed, dirty, skipped, version, device, model };
-    },
+    status: ({ folder }) => opened().status(folder),
+    coverage: async ({ folder }) => ({ documents: await opened().coverage(folder) }),
 
     'adapters/list': async () => ({ adapters: await opened().adapters() }),
     'adapters/delete': async ({ repositoryKey, baseModelKey }) =>

@@ -1,7 +1,17 @@
 import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import type { AdapterEntry, AskParams, AskResult, FileChange, ModelEntry } from '../protocol/host.ts';
+import type {
+  AbsorbEstimateResult,
+  AbsorbResult,
+  AdapterEntry,
+  AskParams,
+  AskResult,
+  CoverageEntry,
+  FileChange,
+  ModelEntry,
+  StatusResult,
+} from '../protocol/host.ts';
 import { Decoder } from './generate/decode.ts';
 import { LARGEST_TINY_WINDOW } from './generate/prompt.ts';
 import { deviceFiles, embeddedModelFolder } from './locations.ts';
@@ -10,14 +20,13 @@ import { openModelFolder } from './model/model-folder.ts';
 import { type BaseModel, openBaseModel } from './model/open-model.ts';
 import type { Device, DeviceName } from './runtime/device.ts';
 import { chooseDevice, type DeviceChoice, openDevice } from './runtime/open-device.ts';
-import type {
-  AbsorbOutcome,
-  ModelCheck,
-  ProbeResult,
-  ServiceOptions,
-  Services,
-  ShownProbe,
-  StatusDetails,
+import {
+  type ModelCheck,
+  NothingAbsorbedError,
+  type ProbeResult,
+  type ServiceOptions,
+  type Services,
+  type ShownProbe,
 } from './services.ts';
 import type { AdapterFolder } from './store/adapter-folder.ts';
 import { openStore, type Store } from './store/adapter-store.ts';
@@ -27,7 +36,17 @@ import { importPeft } from './store/peft-import.ts';
 import { type AbsorbControl, type AbsorbRequest, absorb } from './study/absorb.ts';
 import { ask, type Lookup, openLookup } from './study/ask.ts';
 import { checkModel } from './study/check-model.ts';
-import { dirtyPaths, emptyLedger, readLedger, shareKnown } from './study/ledger.ts';
+import { coverageOf } from './study/coverage.ts';
+import { estimateAbsorption } from './study/estimate.ts';
+import {
+  claimedLedger,
+  dirtyPaths,
+  emptyLedger,
+  readLedger,
+  shareKnown,
+  unlearnedPaths,
+  writeLedger,
+} from './study/ledger.ts';
 import { probeRepository, shownAnswers } from './study/probe.ts';
 import { type Repository, readRepository, scanCacheFile } from './study/repository.ts';
 import { UnsavedTexts } from './unsaved-texts.ts';
@@ -67,6 +86,8 @@ class OpenServices implements Services {
   private readonly lookups = new Map<string, { tree: string; lookup: Lookup }>();
   /** What was read last, by folder as it was named. */
   private readonly repositories = new Map<string, Repository>();
+  /** Patterns of files to leave out, by the absolute path of the folder. */
+  private readonly excluded = new Map<string, readonly string[]>();
   private readonly unsaved = new UnsavedTexts();
   private answering: Promise<unknown> = Promise.resolve();
 
@@ -76,7 +97,7 @@ class OpenServices implements Services {
     readonly store: Store,
     private readonly storeRoot: string,
   ) {
-    this.model = entryOf(base.folder, base.config.modelType, base.parameters);
+    this.model = entryOf(base);
   }
 
   get standardEvidence() {
@@ -87,9 +108,18 @@ class OpenServices implements Services {
     return this.onnx.name;
   }
 
-  async absorb(folder: string, request: AbsorbRequest, control: AbsorbControl): Promise<AbsorbOutcome> {
+  configure(folder: string, exclude: readonly string[]): void {
+    this.excluded.set(resolve(folder), exclude);
+  }
+
+  async estimate(folder: string, request: AbsorbRequest, signal: AbortSignal): Promise<AbsorbEstimateResult> {
+    return estimateAbsorption(this.onnx, this.base, await this.read(folder, signal), request);
+  }
+
+  async absorb(folder: string, request: AbsorbRequest, control: AbsorbControl): Promise<AbsorbResult> {
     const adapter = await this.adapterOf(folder);
-    const outcome = await absorb(this.onnx, this.base, folder, adapter, request, control);
+    const exclude = this.excluded.get(resolve(folder)) ?? [];
+    const outcome = await absorb(this.onnx, this.base, folder, adapter, { ...request, exclude }, control);
     const { repository, ...result } = outcome;
     const { documents, tokenCount, skipped } = repository;
     return { ...result, documents: documents.length, tokens: tokenCount, skipped };
@@ -102,24 +132,27 @@ class OpenServices implements Services {
     return answer;
   }
 
-  async status(folder: string): Promise<StatusDetails> {
-    const adapter = await this.adapterOf(folder);
-    const repository = await this.read(folder);
+  async status(folder: string): Promise<StatusResult> {
+    const { repository, current, ledger } = await this.known(folder);
     const { documents, tokenCount, tokens, skipped } = repository;
-    const current = await this.currentVersion(adapter);
-    const ledger = (await readLedger(adapter.path, current?.note.ledger)) ?? emptyLedger();
     return {
       documents: documents.length,
       tokens: tokenCount,
       absorbed: current === null ? 0 : shareKnown(ledger, documents, (path) => tokens.get(path)!.length),
-      dirty: dirtyPaths(ledger, documents).length,
+      dirty: unlearnedPaths(ledger, documents).length,
       skipped,
       version: current?.version ?? null,
       device: this.onnx.name,
       model: this.model.name,
       absorbedAt: current?.created ?? null,
       adapterBytes: current?.bytes ?? 0,
+      memoryBytes: process.memoryUsage.rss(),
     };
+  }
+
+  async coverage(folder: string): Promise<CoverageEntry[]> {
+    const { repository, ledger } = await this.known(folder);
+    return coverageOf(ledger, repository);
   }
 
   async probe(
@@ -153,7 +186,7 @@ class OpenServices implements Services {
 
   async models(): Promise<ModelEntry[]> {
     const embedded = await openModelFolder(embeddedModelFolder());
-    const entries = [entryOf(embedded.folder, embedded.config.modelType, embedded.parameters)];
+    const entries = [entryOf(embedded)];
     if (this.model.folder !== embedded.folder) entries.push(this.model);
     return entries;
   }
@@ -184,7 +217,10 @@ class OpenServices implements Services {
     const { layout, vector } = await importPeft(resolve(source), (settings) =>
       adapterLayout(this.base.config, settings),
     );
-    const { version } = await adapter.saveVersion(layout, vector, { kind: layout.kind, imported: resolve(source) });
+    const { documents } = await this.read(folder);
+    const ledger = await writeLedger(adapter.path, claimedLedger(documents));
+    const note = { kind: layout.kind, imported: resolve(source), ledger };
+    const { version } = await adapter.saveVersion(layout, vector, note);
     return version;
   }
 
@@ -221,7 +257,8 @@ class OpenServices implements Services {
     const dirty = repository.documents.filter(({ path }) => changed.has(path));
     const key = loaded === null ? 'base' : loaded.version.sha256;
     const decoder = await this.decoderFor(key, loaded);
-    const result = await ask(this.base, decoder, lookup, params, dirty, onText, signal);
+    const shown = { ...params, evidence: params.evidence ?? this.standardEvidence };
+    const result = await ask(this.base, decoder, lookup, shown, dirty, onText, signal);
     return { ...result, version: loaded?.version.version ?? null };
   }
 
@@ -249,7 +286,8 @@ class OpenServices implements Services {
     const { tokenizer } = this.base;
     const path = resolve(folder);
     const before = this.repositories.get(path) ?? null;
-    const repository = await readRepository(path, tokenizer, cacheFile, signal, before);
+    const exclude = this.excluded.get(path) ?? [];
+    const repository = await readRepository(path, tokenizer, cacheFile, signal, before, exclude);
     this.repositories.set(path, repository);
     return this.unsaved.over(repository, tokenizer);
   }
@@ -264,16 +302,24 @@ class OpenServices implements Services {
   /** The current version of a folder's adapter. Errors: Error where there is none. */
   private async learned(folder: string) {
     const loaded = await (await this.adapterOf(folder)).loadVersion();
-    if (loaded === null) throw new Error(`nothing of ${folder} was absorbed yet: run \`lift absorb ${folder}\` first`);
+    if (loaded === null) {
+      throw new NothingAbsorbedError(`nothing of ${folder} was absorbed yet: run \`lift absorb ${folder}\` first`);
+    }
     return loaded;
   }
 
-  private async currentVersion(adapter: AdapterFolder) {
+  /** A folder as it is now, the current version of its adapter, and what that knows. */
+  private async known(folder: string) {
+    const adapter = await this.adapterOf(folder);
+    const repository = await this.read(folder);
     const manifest = await adapter.manifest();
-    return manifest?.versions.find(({ version }) => version === manifest.current) ?? null;
+    const current = manifest?.versions.find(({ version }) => version === manifest.current) ?? null;
+    const ledger = (await readLedger(adapter.path, current?.note.ledger)) ?? emptyLedger();
+    return { repository, current, ledger };
   }
 }
 
-function entryOf(folder: string, architecture: string, parameters: number): ModelEntry {
-  return { name: basename(folder), folder, architecture, parameters };
+function entryOf({ folder, config, parameters }: Pick<BaseModel, 'folder' | 'config' | 'parameters'>): ModelEntry {
+  const { modelType: architecture, maxPositionEmbeddings: window } = config;
+  return { name: basename(folder), folder, architecture, parameters, window };
 }

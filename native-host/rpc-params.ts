@@ -103,6 +103,12 @@ function ordered(check: Check): Check {
 
 const folder = { folder: absolutePath };
 
+const absorption = {
+  minutes: optional(numberBetween(0.01, 100_000)),
+  adapterKind: optional(oneOf('lora', 'full', 'gatedMemory')),
+  rank: optional(integerBetween(1, 1024)),
+};
+
 const openFile: FieldChecks<OpenFile> = {
   path: oneLine,
   text,
@@ -125,12 +131,14 @@ const paramChecks: ParamChecks = {
     modelFolder: optional(absolutePath),
     device: optional(oneOf('auto', 'cpu', 'webgpu', 'cuda')),
   },
+  'folder/configure': { ...folder, exclude: listOf(oneLine) },
+  'absorb/estimate': { ...folder, ...absorption },
   'absorb/start': {
     ...folder,
+    ...absorption,
     epochs: optional(integerBetween(1, 1000)),
-    minutes: optional(numberBetween(0.01, 100_000)),
     seed: optional(integerBetween(0, 2 ** 32 - 1)),
-    adapterKind: optional(oneOf('lora', 'full', 'gatedMemory')),
+    quotaBytes: optional(integerBetween(0, Number.MAX_SAFE_INTEGER)),
   },
   'absorb/pause': folder,
   'absorb/resume': folder,
@@ -142,13 +150,14 @@ const paramChecks: ParamChecks = {
     question: nonEmptyText,
     openFiles: listOf(ordered(object(openFile))),
     useAdapter: flag,
-    evidence: integerBetween(0, 100),
+    evidence: optional(integerBetween(0, 100)),
     temperature: numberBetween(0, 10),
     topP: numberBetween(0, 1),
     maxTokens: integerBetween(1, 65_536),
     conversation: listOf(object({ question: text, answer: text })),
   },
   status: folder,
+  coverage: folder,
   'adapters/list': {},
   'adapters/delete': { repositoryKey: oneLine, baseModelKey: optional(oneLine) },
   'adapters/prune': { quotaBytes: integerBetween(0, Number.MAX_SAFE_INTEGER) },

@@ -35,6 +35,8 @@ export interface ServeOptions {
   stop?: AbortSignal;
   /** One line of diagnosis; the standard error by default. */
   log?: (line: string) => void;
+  /** Gives an error that a handler threw the code that clients tell it by. */
+  coded?: (error: unknown) => unknown;
   /** How long `close` of the handlers may take, in milliseconds. */
   closeMilliseconds?: number;
 }
@@ -99,7 +101,7 @@ export function serve(
       try {
         return await answer(method, params, token);
       } catch (error) {
-        throw toResponseError(error, method, token.isCancellationRequested || ended);
+        throw toResponseError(options.coded?.(error) ?? error, method, token.isCancellationRequested || ended);
       }
     });
     connection.onUnhandledNotification((message) => {

@@ -1,9 +1,11 @@
 /** What the native host can do, whoever asks: the RPC handlers and the command line call these and nothing else. */
 import type {
+  AbsorbEstimateResult,
   AbsorbResult,
   AdapterEntry,
   AskParams,
   AskResult,
+  CoverageEntry,
   FileChange,
   ModelEntry,
   StatusResult,
@@ -20,13 +22,6 @@ export interface ServiceOptions {
   modelFolder?: string;
   /** 'auto' without it. */
   device?: DeviceRequest;
-}
-
-export interface AbsorbOutcome extends AbsorbResult {
-  /** Why it ended; 'unchanged': there was nothing to learn. 'restored': a version that knows this very tree was made current. */
-  end: 'unchanged' | 'restored' | 'budget' | 'saturated' | 'cancelled';
-  /** Share of the corpus's tokens that are predicted right. */
-  absorbed: number;
 }
 
 export interface ProbeResult extends RepositoryScore {
@@ -52,10 +47,9 @@ export interface ModelCheck {
   greedyIds: number[];
 }
 
-export interface StatusDetails extends StatusResult {
-  /** ISO 8601; null before anything was absorbed. */
-  absorbedAt: string | null;
-  adapterBytes: number;
+/** Asked of an adapter that there is none of. */
+export class NothingAbsorbedError extends Error {
+  override name = 'NothingAbsorbedError';
 }
 
 export interface Services {
@@ -64,10 +58,15 @@ export interface Services {
   readonly store: Store;
   /** Passages of evidence that help this model; a tiny one reads worse than it remembers. */
   readonly standardEvidence: number;
-  absorb(folder: string, request: AbsorbRequest, control: AbsorbControl): Promise<AbsorbOutcome>;
+  /** What holds for the folder until this host ends: patterns of files to leave out, in the syntax of .gitignore. */
+  configure(folder: string, exclude: readonly string[]): void;
+  estimate(folder: string, request: AbsorbRequest, signal: AbortSignal): Promise<AbsorbEstimateResult>;
+  absorb(folder: string, request: AbsorbRequest, control: AbsorbControl): Promise<AbsorbResult>;
   /** Streams text by `onText`; aborting the signal ends the answer early. */
   ask(params: Omit<AskParams, 'askId'>, onText: (text: string) => void, signal: AbortSignal): Promise<AskResult>;
-  status(folder: string): Promise<StatusDetails>;
+  status(folder: string): Promise<StatusResult>;
+  /** What the adapter knows of each document. */
+  coverage(folder: string): Promise<CoverageEntry[]>;
   probe(folder: string, options: { adapterOf?: string; probes?: number }, signal: AbortSignal): Promise<ProbeResult>;
   /** As probe, with the answers to the first few probes, half of them in each kind of wording. */
   compare(

@@ -46,7 +46,7 @@ export class UnsavedTexts {
         continue;
       }
       documents.push(judged satisfies Document);
-      tokens.set(path, tokenizer.encode(text));
+      tokens.set(path, Uint32Array.from(tokenizer.encode(text)));
     }
     const tokenCount = [...tokens.values()].reduce((total, { length }) => total + length, 0);
     const ordered = byImportance(documents);

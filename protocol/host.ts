@@ -218,8 +218,8 @@ export interface AskParams extends FolderParams {
   question: string;
   openFiles: OpenFile[];
   useAdapter: boolean;
-  /** How many passages of evidence are looked up; 0 switches evidence off. */
-  evidence: number;
+  /** How many passages of evidence are looked up; 0 switches evidence off, and without it there are as many as help the model. */
+  evidence?: number;
   temperature: number;
   topP: number;
   maxTokens: number;
@@ -345,6 +345,8 @@ export interface ModelEntry {
   folder: string;
   architecture: string;
   parameters: number;
+  /** Tokens that a prompt and its answer may take together. */
+  window: number;
 }
 
 export interface ModelsListResult {

@@ -10,6 +10,8 @@ export class FolderRules {
     private readonly root: string,
     /** Absolute paths of folders that are never entered, whatever the rules say. */
     private readonly leftOut: ReadonlySet<string>,
+    /** Patterns of what is left out besides, in the syntax of .gitignore. */
+    private readonly exclude: readonly string[] = [],
   ) {}
 
   /** Whether a folder is entered. Paths are '/'-separated and relative to the root, which is ''. */
@@ -26,7 +28,7 @@ export class FolderRules {
   private rulesInside(path: string): IgnoreRules | null {
     const known = this.inside.get(path);
     if (known !== undefined) return known;
-    const rules = path === '' ? IgnoreRules.forRoot(this.root) : this.enter(path);
+    const rules = path === '' ? IgnoreRules.forRoot(this.root, this.exclude) : this.enter(path);
     this.inside.set(path, rules);
     return rules;
   }

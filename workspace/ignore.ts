@@ -66,20 +66,29 @@ export class IgnoreRules {
     private readonly liftLayers: readonly Layer[],
     /** Inside an ignored folder, where only what .liftignore names is taken in. */
     private readonly onlyReincluded: boolean,
+    /** What whoever asks leaves out, whatever the files say. */
+    private readonly excluded: Layer | null,
     /** Files of rules that could not be read. */
     readonly problems: readonly { path: string; reason: string }[],
   ) {}
 
-  /** The rules at the root of a folder, with those of the Git repository around it, unless that repository ignores the folder itself. */
-  static forRoot(folder: string): IgnoreRules {
+  /**
+   * The rules at the root of a folder, with those of the Git repository around it, unless that repository ignores the folder itself.
+   * `exclude` leaves more out, in the syntax of .gitignore; no file of rules takes it in again.
+   */
+  static forRoot(folder: string, exclude: readonly string[] = []): IgnoreRules {
     const problems: { path: string; reason: string }[] = [];
-    return new IgnoreRules(layersAround(folder, problems), [], false, problems).plusFilesOf(folder, '');
+    const where = { source: 'excluded by a setting', prefix: '', base: '' };
+    const excluded = exclude.length === 0 ? null : layerOf(exclude, where, problems);
+    return new IgnoreRules(layersAround(folder, problems), [], false, excluded, problems).plusFilesOf(folder, '');
   }
 
   /** Whether a path is left out. Paths are '/'-separated and relative to the walked folder. */
   decide(path: string, isFolder: boolean): Decision {
     const name = path.slice(path.lastIndexOf('/') + 1);
     const tested = isFolder ? `${path}/` : path;
+    const excluded = this.excluded === null ? null : lastMatch([this.excluded], tested);
+    if (excluded?.ignored) return excluded;
     const lift = lastMatch(this.liftLayers, tested);
     if (lift?.ignored) return lift;
     if (lift) return { ignored: false, reason: null, reincluded: true };
@@ -95,6 +104,7 @@ export class IgnoreRules {
 
   /** Whether something below an ignored folder is taken in by a `!` line of .liftignore. */
   mayHoldReincluded(path: string): boolean {
+    if (this.excluded !== null && lastMatch([this.excluded], `${path}/`)?.ignored) return false;
     return this.liftLayers.some((layer) => {
       const folder = path.slice(layer.base.length).split('/');
       return layer.reincluded.some((pattern) => leadsBelow(pattern, folder));
@@ -106,7 +116,7 @@ export class IgnoreRules {
     // A folder that .liftignore takes in is taken in whole: rules from above say that it is ignored.
     const gitLayers = decision.reincluded ? [] : this.gitLayers;
     const onlyReincluded = decision.ignored || (this.onlyReincluded && !decision.reincluded);
-    return new IgnoreRules(gitLayers, this.liftLayers, onlyReincluded, []).plusFilesOf(folder, path);
+    return new IgnoreRules(gitLayers, this.liftLayers, onlyReincluded, this.excluded, []).plusFilesOf(folder, path);
   }
 
   private plusFilesOf(folder: string, path: string): IgnoreRules {
@@ -119,6 +129,7 @@ export class IgnoreRules {
       git ? [...this.gitLayers, git] : this.gitLayers,
       lift ? [...this.liftLayers, lift] : this.liftLayers,
       this.onlyReincluded,
+      this.excluded,
       problems,
     );
   }
@@ -162,12 +173,20 @@ function readLayer(
       problems.push({ path: where.source, reason: `its rules are not applied: ${code ?? message}` });
     return null;
   }
+  const lines = text.split(/\r?\n/).filter((line) => line.trim() !== '' && !line.startsWith('#'));
+  return layerOf(lines, where, problems);
+}
+
+function layerOf(
+  lines: readonly string[],
+  where: Pick<Layer, 'source' | 'prefix' | 'base'>,
+  problems: { path: string; reason: string }[],
+): Layer {
   // Names differ by case where the file system tells them apart.
   const rules = createIgnore({
     ignorecase: process.platform === 'win32' || process.platform === 'darwin',
     allowRelativePaths: true,
   });
-  const lines = text.split(/\r?\n/).filter((line) => line.trim() !== '' && !line.startsWith('#'));
   for (const line of lines) {
     try {
       rules.add(line);

@@ -32,12 +32,12 @@ export interface Walk {
 
 /**
  * Walks a folder. Links are not followed: what they lead to is either walked under its own name or outside of the folder. Throws when the
- * folder itself cannot be read; anything below that cannot be read is listed.
+ * folder itself cannot be read; anything below that cannot be read is listed. `exclude`: more patterns to leave out.
  */
-export async function walkFolder(folder: string, signal?: AbortSignal): Promise<Walk> {
+export async function walkFolder(folder: string, signal?: AbortSignal, exclude: readonly string[] = []): Promise<Walk> {
   const endOfStep = timeSlices(signal);
   const root = realFolder(folder);
-  const rules = IgnoreRules.forRoot(root);
+  const rules = IgnoreRules.forRoot(root, exclude);
   const walk: Walk = { folder: root, files: [], ignored: [], unread: [...rules.problems] };
   const pending: { path: string; rules: IgnoreRules }[] = [{ path: '', rules }];
   for (let next = pending.pop(); next; next = pending.pop()) {

@@ -16,6 +16,8 @@ export interface WatchOptions {
   debounceMilliseconds?: number;
   /** Folders that are never watched, whatever the rules say: where the one who watches writes. */
   leftOut?: readonly string[];
+  /** Patterns of what is left out besides, in the syntax of .gitignore. */
+  exclude?: readonly string[];
   /** Sorted by path, never empty. A file of which only attributes changed may be in it. */
   onChanges(changes: FolderChange[]): void;
   /** The watch has ended, because it could not go on. */
@@ -85,7 +87,7 @@ class RunningWatch implements FolderWatch {
   ) {
     this.debounceMilliseconds = options.debounceMilliseconds ?? 500;
     this.leftOut = new Set(options.leftOut?.map(realFolder));
-    this.rules = new FolderRules(root, this.leftOut);
+    this.rules = new FolderRules(root, this.leftOut, options.exclude);
   }
 
   /** Watches by the rules as they are now, and only then ends watching by the rules as they were. */
@@ -158,7 +160,7 @@ class RunningWatch implements FolderWatch {
       return;
     }
     const rulesChanged = touched.some(([path]) => ruleFiles.has(basename(path)));
-    if (rulesChanged) this.rules = new FolderRules(this.root, this.leftOut);
+    if (rulesChanged) this.rules = new FolderRules(this.root, this.leftOut, this.options.exclude);
     const changes = new Map<string, FolderChange['kind']>();
     for (const [path, cameOrWent] of touched) this.findOut(path, cameOrWent, changes);
     const sorted = [...changes].map(([path, kind]) => ({ path, kind })).sort((a, b) => (a.path < b.path ? -1 : 1));

@@ -11,6 +11,8 @@ export interface BenchOptions {
   workerFile: URL;
   /** Takes the random weights, which later runs use again. */
   cacheFolder: string;
+  /** Training computes each layer a second time for the gradient. Otherwise it does where memory is too short. */
+  recompute?: boolean;
   signal?: AbortSignal;
 }
 

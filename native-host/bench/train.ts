@@ -2,9 +2,10 @@
 import { adapterLayout, initialAdapter } from '../model/adapter-init.ts';
 import type { Device } from '../runtime/device.ts';
 import { openOnnxDevice } from '../runtime/onnx/onnx-device.ts';
+import { neededBytes } from '../runtime/onnx/program-memory.ts';
 import { pack } from '../train/packing.ts';
-import { gradientProgram } from '../train/program.ts';
-import { Trainer } from '../train/trainer.ts';
+import { gradientProgram, updateProgram } from '../train/program.ts';
+import { defaultOptimizer, Trainer } from '../train/trainer.ts';
 import { type BenchOptions, type BenchRow, median, peakMegabytes } from './bench-row.ts';
 import { programFlops } from './flops.ts';
 import { squareProducts, timesOf, weightProducts } from './products.ts';
@@ -24,7 +25,7 @@ const stepBudget = 20;
  * run between the steps, so that both see the same machine. Errors: RangeError for an unknown shape.
  */
 export async function benchTrain(options: BenchOptions): Promise<BenchRow[]> {
-  const { shape, signal } = options;
+  const { shape, signal, recompute } = options;
   const model = await openBenchModel(shape, options.cacheFolder);
   const plainDevice = openOnnxDevice(options.device, options.workerFile);
   const { device, readySeconds } = watchCompiling(plainDevice);
@@ -32,7 +33,9 @@ export async function benchTrain(options: BenchOptions): Promise<BenchRow[]> {
     const layout = adapterLayout(model.config, { kind: 'lora', rank, alpha: 2 * rank });
     const vector = initialAdapter(layout, 1);
     const moments = () => new Float32Array(layout.length);
-    const trainer = await Trainer.open(device, model, layout, { vector, first: moments(), second: moments(), step: 0 });
+    const state = { vector, first: moments(), second: moments(), step: 0 };
+    const settings = recompute === undefined ? {} : { recompute };
+    const trainer = await Trainer.open(device, model, layout, state, settings);
     const items = Array.from({ length: rows }, (_, i) => ({
       tokens: randomTokens(model.config, length, i),
       weights: new Array<number>(length).fill(1),
@@ -64,7 +67,10 @@ export async function benchTrain(options: BenchOptions): Promise<BenchRow[]> {
     const ownSeconds = await timesOf(own, 4, signal);
     squareSeconds.push(await square.run());
 
+    // What the gradient needs, however often a layer is computed.
     const flops = programFlops(gradientProgram(model.config, layout, { rows, length }));
+    const gradient = gradientProgram(model.config, layout, { rows, length }, recompute);
+    const update = updateProgram(layout.length, defaultOptimizer);
     const best = Math.min(...stepSeconds);
     const rate = flops.total / best / 1e9;
     const squareRate = square.flops / Math.min(...squareSeconds) / 1e9;
@@ -90,6 +96,11 @@ export async function benchTrain(options: BenchOptions): Promise<BenchRow[]> {
       { name: 'step ÷ matrix products of 1024³', value: (100 * rate) / squareRate, unit: '%' },
       { name: "step ÷ products with the shape's own weights", value: (100 * rate) / ownRate, unit: '%' },
       { name: 'peak memory', value: memory, unit: 'MB' },
+      {
+        name: 'estimated for gradient and update',
+        value: (neededBytes(gradient) + neededBytes(update)) / 1e6,
+        unit: 'MB',
+      },
     ];
   } finally {
     await plainDevice.close();
@@ -117,6 +128,7 @@ function watchCompiling(plain: Device): { device: Device; readySeconds: () => nu
   };
   const device: Device = {
     name: plain.name,
+    hasMemoryFor: async (programs) => (await plain.hasMemoryFor?.(programs)) ?? true,
     compile,
     upload: (tensor) => plain.upload(tensor),
     view: (tensor, offset, shape) => plain.view(tensor, offset, shape),

@@ -1,6 +1,7 @@
 /** `lift absorb`: trains a folder into its adapter. */
 import { type Command, Option } from 'commander';
-import type { AbsorbOutcome, Services } from '../services.ts';
+import type { AbsorbResult } from '../../protocol/host.ts';
+import type { Services } from '../services.ts';
 import type { AbsorbRequest } from '../study/absorb.ts';
 import { type AbsorbProgressView, openAbsorbProgress } from './absorb-progress.ts';
 import { absorbWatching } from './absorb-watch.ts';
@@ -64,7 +65,7 @@ async function absorbShowing(
   services: Services,
   folder: string,
   options: AbsorbRequest,
-): Promise<AbsorbOutcome> {
+): Promise<AbsorbResult> {
   const view = openAbsorbProgress(stderr);
   const announceStop = () => noteStop(view);
   signal.addEventListener('abort', announceStop);
@@ -85,7 +86,7 @@ function noteStop(view: AbsorbProgressView): void {
 }
 
 /** For people. `named` is the folder as the user wrote it. */
-export function outcomeLines(outcome: AbsorbOutcome, named: string): string[] {
+export function outcomeLines(outcome: AbsorbResult, named: string): string[] {
   const { end, version, absorbed, documents, tokens, steps, trainedTokens, seconds, skipped } = outcome;
   const corpus = `${counted(tokens, 'token')} in ${counted(documents, 'document')}`;
   const lines: string[] = [];
@@ -106,7 +107,7 @@ export function outcomeLines(outcome: AbsorbOutcome, named: string): string[] {
   return lines;
 }
 
-const endTexts: Record<Exclude<AbsorbOutcome['end'], 'unchanged' | 'restored'>, string> = {
+const endTexts: Record<Exclude<AbsorbResult['end'], 'unchanged' | 'restored'>, string> = {
   budget: 'Done: the budget is spent.',
   saturated: 'Done: another pass would gain little.',
   cancelled: 'Stopped early; absorb again to go on.',

@@ -129,8 +129,9 @@ function printRemoved(context: CliContext, { json }: SharedOptions, removed: Rem
   const freedBytes = removed.reduce((sum, { bytes }) => sum + bytes, 0);
   printResult(context, json, { removed, freedBytes }, () => [
     ...removed.map(
-      ({ repositoryKey, version, bytes }) =>
-        `Removed ${version === null ? '' : `version ${version} of `}${repositoryKey} (${byteSize(bytes)})`,
+      ({ repositoryKey, version, checkpointsOnly, bytes }) =>
+        `Removed ${checkpointsOnly ? 'the checkpoints of ' : version === null ? '' : `version ${version} of `}` +
+        `${repositoryKey} (${byteSize(bytes)})`,
     ),
     ...(removed.length === 0 ? ['Nothing was removed.'] : [`Freed ${byteSize(freedBytes)}.`]),
     ...(end === undefined ? [] : [end]),

@@ -10,6 +10,7 @@ import { textTable } from './text-table.ts';
 interface BenchCommandOptions extends SharedOptions {
   shape: string;
   folder?: string;
+  recompute?: boolean;
 }
 
 export function addBenchCommand(program: Command, context: CliContext): void {
@@ -18,6 +19,10 @@ export function addBenchCommand(program: Command, context: CliContext): void {
     .description('Measure this machine with random weights in the shape of a model.')
     .addArgument(new Argument('<what>', 'what to measure').choices(benchNames))
     .option('--shape <name>', 'nano, 135m or 0.5b', '135m')
+    .option(
+      '--recompute',
+      'train with each layer computed a second time: slower, in less memory (default: if it is short)',
+    )
     .option('--folder <dir>', 'scan this folder (default: one of 50,000 small files that is made for it)');
   withSharedOptions(command).action(async (what: BenchName, options: BenchCommandOptions) => {
     const { interrupt, workerFile, stderr } = context;
@@ -28,6 +33,7 @@ export function addBenchCommand(program: Command, context: CliContext): void {
       workerFile,
       cacheFolder: join(storeRoot(context, options), 'bench'),
       signal: interrupt.signal,
+      ...(options.recompute === undefined ? {} : { recompute: options.recompute }),
       ...(options.folder === undefined ? {} : { folder: existingFolder(context, options.folder) }),
     });
     printResult(context, options.json, { rows }, () =>

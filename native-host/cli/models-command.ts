@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { CliContext } from './context.ts';
+import { addModelsGetCommand } from './models-get-command.ts';
 import { count } from './number-text.ts';
 import { printResult } from './print.ts';
 import { existingFolder, type SharedOptions, withServices, withSharedOptions } from './shared-options.ts';
@@ -19,7 +20,9 @@ export function areaOfRectangle(width: number, height: number): number {
 `;
 
 export function addModelsCommand(program: Command, context: CliContext): void {
-  const models = program.command('models').description('List base models, and check a folder that should hold one.');
+  const models = program
+    .command('models')
+    .description('List base models, download one, and check a folder that should hold one.');
 
   const list = models.command('list').description('Show the base models that are at hand.');
   withSharedOptions(list).action(async (options: SharedOptions) => {
@@ -32,6 +35,8 @@ export function addModelsCommand(program: Command, context: CliContext): void {
       ),
     );
   });
+
+  addModelsGetCommand(models, context);
 
   const check = models
     .command('check')

@@ -1,7 +1,10 @@
 /** The options that every command has, and what follows from them. */
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
+import { modelFolderOf } from '../hub/download-model.ts';
+import { isModelId } from '../hub/hub-cache.ts';
+import { hubSettings } from '../hub/hub-settings.ts';
 import { defaultStoreRoot } from '../locations.ts';
 import type { ServiceOptions, Services } from '../services.ts';
 import type { CliContext } from './context.ts';
@@ -17,8 +20,13 @@ export function withSharedOptions(command: Command): Command {
   return command
     .option('--json', 'print one JSON object as the last line')
     .option('--store <dir>', 'folder that holds adapters (default: $LIFT_STORE, or lift in your data folder)')
-    .option('--model <dir>', "base model in Hugging Face's layout (default: the embedded one)")
-    .addOption(new Option('--device <name>', 'where to compute (default: auto)').choices(['auto', 'cpu', 'webgpu', 'cuda']));
+    .option(
+      '--model <dir>',
+      "base model: a folder in Hugging Face's layout, or the name of one that `lift models get` loaded (default: the embedded one)",
+    )
+    .addOption(
+      new Option('--device <name>', 'where to compute (default: auto)').choices(['auto', 'cpu', 'webgpu', 'cuda']),
+    );
 }
 
 export function storeRoot({ workingFolder, environment }: CliContext, { store }: SharedOptions): string {
@@ -31,9 +39,8 @@ export async function withServices<T>(
   options: SharedOptions,
   action: (services: Services) => Promise<T>,
 ): Promise<T> {
-  const { workingFolder } = context;
   const serviceOptions: ServiceOptions = { storeRoot: storeRoot(context, options) };
-  if (options.model !== undefined) serviceOptions.modelFolder = resolve(workingFolder, options.model);
+  if (options.model !== undefined) serviceOptions.modelFolder = await namedModel(context, options.model);
   if (options.device !== undefined) serviceOptions.device = options.device;
   const services = await context.openServices(serviceOptions);
   try {
@@ -41,6 +48,13 @@ export async function withServices<T>(
   } finally {
     await services.close();
   }
+}
+
+/** A folder, or the name of a model that was downloaded from a hub. */
+async function namedModel({ workingFolder, environment }: CliContext, named: string): Promise<string> {
+  const path = resolve(workingFolder, named);
+  if (existsSync(path) || !isModelId(named)) return path;
+  return modelFolderOf(hubSettings(environment), named);
 }
 
 /** The absolute path of a folder that the user named. Errors: Error if it is none. */

@@ -1,7 +1,6 @@
 /** `lift status`: what an adapter knows of a folder, and what was left out of it. */
 import type { Command } from 'commander';
-import type { SkippedEntry } from '../../protocol/host.ts';
-import type { StatusDetails } from '../services.ts';
+import type { SkippedEntry, StatusResult } from '../../protocol/host.ts';
 import type { CliContext } from './context.ts';
 import { byteSize, counted, duration, percent } from './number-text.ts';
 import { printResult } from './print.ts';
@@ -28,7 +27,7 @@ export function addStatusCommand(program: Command, context: CliContext): void {
 }
 
 /** For people. `now` in milliseconds since 1970. */
-export function statusLines(status: StatusDetails, named: string, all: boolean, now: number): string[] {
+export function statusLines(status: StatusResult, named: string, all: boolean, now: number): string[] {
   const { documents, tokens, absorbed, dirty, skipped, version, absorbedAt, adapterBytes, device, model } = status;
   const corpus = `${counted(tokens, 'token')} in ${counted(documents, 'document')}`;
   const again = dirty === 0 ? 'none' : `${counted(dirty, 'file')}; \`lift absorb ${named}\` learns them`;

@@ -2,7 +2,7 @@
 import type { Document } from './documents.ts';
 import { appendTo } from './questions/append-to.ts';
 import { type Fact, makeFact } from './questions/fact.ts';
-import { readRepository } from './questions/repository.ts';
+import type { Repository } from './questions/repository.ts';
 
 /** What was where when a version was trained: enough to tell what moved. Plain JSON. */
 export interface TreeSnapshot {
@@ -15,8 +15,8 @@ export interface TreeSnapshot {
 /** At most this many symbols are said to be gone for one file: more say nothing new. */
 const MAX_REMOVED_SYMBOLS = 20;
 
-export async function snapshotOf(documents: readonly Document[]): Promise<TreeSnapshot> {
-  const { byLabel } = await readRepository(documents);
+/** `symbols`: those of the documents. */
+export function snapshotOf(documents: readonly Document[], { byLabel }: Pick<Repository, 'byLabel'>): TreeSnapshot {
   const named = [...byLabel].filter(([, definitions]) => definitions.some(({ symbol }) => symbol.kind !== 'variable'));
   return {
     documents: documents.map((document) => [document.path, document.hash]),

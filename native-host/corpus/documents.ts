@@ -42,6 +42,8 @@ export interface CorpusOptions {
   maxFileBytes?: number;
   /** Default 4,000. */
   maxLineCharacters?: number;
+  /** Patterns of files to leave out, in the syntax of .gitignore. */
+  exclude?: readonly string[];
   signal?: AbortSignal;
 }
 
@@ -73,7 +75,7 @@ export function documentOrReason(
 export async function readCorpus(folder: string, options: CorpusOptions = {}): Promise<Corpus> {
   const limits = limitsOf(options);
   const time = BigInt(Date.now()) * 1_000_000n;
-  const walk = await walkFolder(folder, options.signal);
+  const walk = await walkFolder(folder, options.signal, options.exclude);
   const cache = options.cacheFile === undefined ? null : await openScanCache(options.cacheFile, limits);
   const texts = openTextCache();
   const documents: Document[] = [];

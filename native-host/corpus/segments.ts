@@ -7,7 +7,8 @@ export interface Segment {
   documentHash: string;
   /** Index of the first token in the document. */
   start: number;
-  tokens: number[];
+  /** Shares the document's memory. */
+  tokens: Uint32Array;
   /** Hash of path and tokens, 32 hex digits: the same text at another place of the same file is the same segment. */
   hash: string;
 }
@@ -23,7 +24,7 @@ export function defaultStride(segmentLength: number): number {
  */
 export function segmentsOf(
   document: Document,
-  tokens: number[],
+  tokens: Uint32Array,
   segmentLength: number,
   stride = defaultStride(segmentLength),
 ): Segment[] {
@@ -37,18 +38,18 @@ export function segmentsOf(
   const segments: Segment[] = [];
   const { path, hash: documentHash } = document;
   for (let start = 0; start < tokens.length; start += stride) {
-    const span = tokens.slice(start, start + segmentLength);
+    const span = tokens.subarray(start, start + segmentLength);
     segments.push({ path, documentHash, start, tokens: span, hash: hashOf(path, span) });
     if (start + segmentLength >= tokens.length) break;
   }
   return segments;
 }
 
-function hashOf(path: string, tokens: readonly number[]): string {
+function hashOf(path: string, tokens: Uint32Array): string {
   return createHash('sha256')
     .update(path)
     .update('\0')
-    .update(Buffer.from(Uint32Array.from(tokens).buffer))
+    .update(Buffer.from(tokens.buffer, tokens.byteOffset, tokens.byteLength))
     .digest('hex')
     .slice(0, 32);
 }

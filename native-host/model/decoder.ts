@@ -23,6 +23,8 @@ export interface DecoderOutputs {
   /** Keys and values of the new positions, by layer, each [N, G·D]. */
   newKeys: Value[];
   newValues: Value[];
+  /** The residual stream [N, C] before each layer, and after the last. */
+  layerInputs: Value[];
 }
 
 /**
@@ -46,6 +48,7 @@ export function decoder(
   const newValues: Value[] = [];
 
   let x = embedding(table, ids);
+  const layerInputs = [x];
   for (let layer = 0; layer < config.numHiddenLayers; layer++) {
     const prefix = `model.layers.${layer}`;
     const norm = (name: string, of: Value) =>
@@ -80,8 +83,9 @@ export function decoder(
     const gate = project('mlp', 'gate_proj', mlpInput, config.intermediateSize, config.mlpBias);
     const up = project('mlp', 'up_proj', mlpInput, config.intermediateSize, config.mlpBias);
     x = add(x, project('mlp', 'down_proj', swiglu(gate, up), hiddenSize, config.mlpBias));
+    layerInputs.push(x);
   }
   const hidden = rmsNorm(x, model.weight('model.norm.weight', [hiddenSize]), rmsNormEps);
   const outputEmbedding = config.tieWordEmbeddings ? table : model.weight('lm_head.weight', [vocabSize, hiddenSize]);
-  return { hidden, outputEmbedding, newKeys, newValues };
+  return { hidden, outputEmbedding, newKeys, newValues, layerInputs };
 }

@@ -63,6 +63,11 @@ export type DeviceName = 'cpu' | 'webgpu' | 'cuda';
 
 export interface Device {
   readonly name: DeviceName;
+  /**
+   * Whether programs that are not compiled yet, frozen weights and all, will find the memory that they take when they
+   * run. Absent where a backend cannot tell.
+   */
+  hasMemoryFor?(programs: readonly Program[]): Promise<boolean>;
   compile(program: Program, options: CompileOptions): Promise<Executable>;
   upload(tensor: HostTensor): Promise<DeviceTensor>;
   /** `count` floats from `offset` of an uploaded vector, as a tensor of its own that shares its memory where it can. */

@@ -140,7 +140,9 @@ export class AdapterFolder {
   }
 
   /** Makes the previous version the current one, and the newest one older than that the previous. */
-  rollBack(): Promise<AdapterVersion> {
+  async rollBack(): Promise<AdapterVersion> {
+    // A change would make a manifest where there is none.
+    if ((await this.manifest()) === null) throw nothingToRollBackTo(this.path);
     return this.#state.exclusively(async (manifest) => {
       const { previous } = manifest;
       if (previous === null) throw nothingToRollBackTo(this.path);
@@ -160,14 +162,8 @@ export class AdapterFolder {
       const older = versions.findLast(({ version }) => version !== current && version < (previous ?? 0));
       const isGone = previous !== null && going.has(previous);
       const change = { versions, previous: isGone ? (older?.version ?? null) : previous };
-      const { mtime } = await stat(join(this.path, manifestFile));
-      await this.#state.commit(manifest, change).catch(async (error: unknown) => {
-        if (!(error instanceof DiskFullError)) throw error;
-        // No room for a manifest. The files make some; until it is written they are missing, not wrong.
-        for (const { version } of removable) await rm(this.#state.versionPath(version), { force: true });
-        await this.#state.commit(manifest, change);
-      });
-      await this.#markAsUsed(mtime);
+      const files = removable.map(({ version }) => this.#state.versionPath(version));
+      await this.#commitFreeing(manifest, change, files);
       return removable;
     });
     return removed ?? [];
@@ -223,11 +219,16 @@ export class AdapterFolder {
     return null;
   }
 
-  /** For when an absorption is complete, or its checkpoints are damaged. */
-  async removeCheckpoints(): Promise<void> {
-    await this.#state.freeing(async (manifest) => {
-      if (manifest.checkpoints.length > 0) await this.#state.commit(manifest, { checkpoints: [] });
+  /** For when an absorption is complete, its checkpoints are damaged, or disk is wanted. Returns the bytes freed. */
+  async removeCheckpoints(): Promise<number> {
+    const freed = await this.#state.freeing(async (manifest) => {
+      const { checkpoints } = manifest;
+      if (checkpoints.length === 0) return 0;
+      const files = checkpoints.map(({ number }) => this.#state.checkpointPath(number));
+      await this.#commitFreeing(manifest, { checkpoints: [] }, files);
+      return checkpoints.reduce((sum, { bytes }) => sum + bytes, 0);
     });
+    return freed ?? 0;
   }
 
   /** Reads every file that a manifest names; returns all that is wrong, in words. */
@@ -247,6 +248,18 @@ export class AdapterFolder {
       }
     }
     return problems;
+  }
+
+  /** Commits a manifest that names these files no more, also on a full disk. It does not count as a use. */
+  async #commitFreeing(manifest: Manifest, change: Partial<Manifest>, files: readonly string[]): Promise<void> {
+    const { mtime } = await stat(join(this.path, manifestFile));
+    await this.#state.commit(manifest, change).catch(async (error: unknown) => {
+      if (!(error instanceof DiskFullError)) throw error;
+      // No room for a manifest. The files make some; until it is written they are missing, not wrong.
+      for (const file of files) await rm(file, { force: true });
+      await this.#state.commit(manifest, change);
+    });
+    await this.#markAsUsed(mtime);
   }
 
   async #switchTo(number: number, previous: number | null, manifest: Manifest): Promise<AdapterVersion> {

@@ -35,8 +35,9 @@ export interface RepositoryEntry {
 export interface RemovedAdapter {
   repositoryKey: string;
   baseModelKey: string;
-  /** Null: the whole adapter with its ledger and checkpoints. */
+  /** Null: the whole adapter with its ledger and checkpoints, or only these. */
   version: number | null;
+  checkpointsOnly?: true;
   bytes: number;
 }
 
@@ -84,11 +85,12 @@ export class Store {
   }
 
   /**
-   * Frees disk until everything together takes at most `quotaBytes`: first old versions, the oldest first; then whole
-   * adapters, the one not used for longest first. An adapter that is being trained keeps its current version, and if
-   * another process trains it, everything.
+   * Frees disk until everything together takes at most `quotaBytes`: first old versions, the oldest first; then what
+   * unfinished absorptions would go on from; then whole adapters; of both the one not used for longest first. An adapter
+   * that is being trained keeps its current version and its checkpoints, and if another process trains it, everything. The adapters
+   * of `keptFolder` keep their current versions too.
    */
-  async prune(quotaBytes: number): Promise<RemovedAdapter[]> {
+  async prune(quotaBytes: number, keptFolder?: string): Promise<RemovedAdapter[]> {
     await this.#sweep();
     const entries = await this.list();
     const removed: RemovedAdapter[] = [];
@@ -110,8 +112,22 @@ export class Store {
       }
     }
 
+    for (const entry of entries.toSorted(byLastUse)) {
+      if (total <= quotaBytes) return removed;
+      if (entry.lockedBy !== null) continue;
+      const { repositoryKey, baseModelKey } = entry;
+      const { folder } = this.#open(repositoryKey, baseModelKey);
+      const bytes = (await unlessRefused(() => folder.removeCheckpoints())) ?? 0;
+      if (bytes === 0) continue;
+      total -= bytes;
+      entry.bytes -= bytes;
+      removed.push({ repositoryKey, baseModelKey, version: null, checkpointsOnly: true, bytes });
+    }
+
+    const kept = keptFolder === undefined ? null : repositoryKeyOf(keptFolder);
     for (const { repositoryKey, baseModelKey, bytes } of entries.toSorted(byLastUse)) {
       if (total <= quotaBytes) return removed;
+      if (repositoryKey === kept) continue;
       if ((await unlessRefused(() => this.#deleteOne(repositoryKey, baseModelKey))) === null) continue;
       total -= bytes;
       removed.push({ repositoryKey, baseModelKey, version: null, bytes });

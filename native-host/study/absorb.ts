@@ -12,6 +12,10 @@ export interface AbsorbRequest {
   minutes?: number;
   seed?: number;
   adapterKind?: AdapterKind;
+  /** Of LoRA. */
+  rank?: number;
+  /** Patterns of files to leave out, in the syntax of .gitignore. */
+  exclude?: readonly string[];
 }
 
 export interface AbsorbReport extends Partial<LiftProgress> {
@@ -20,6 +24,8 @@ export interface AbsorbReport extends Partial<LiftProgress> {
   tokens: number;
   steps: number;
   absorbed: number;
+  /** How many documents the training state has seen in whole, in their present form. */
+  documentsSeen: number;
 }
 
 export interface AbsorbControl {
@@ -29,6 +35,8 @@ export interface AbsorbControl {
   onProgress(report: AbsorbReport): void;
   /** At most this much work is lost by a kill, and the time that writing takes; 15 unless told. */
   secondsBetweenCheckpoints?: number;
+  /** How often an epoch that takes long is interrupted to measure a sample; 20 unless told. */
+  secondsBetweenSamples?: number;
 }
 
 export interface Absorbed {
@@ -55,10 +63,12 @@ export async function absorb(
   request: AbsorbRequest,
   control: AbsorbControl,
 ): Promise<Absorbed> {
-  control.onProgress({ phase: 'scan', documents: 0, tokens: 0, steps: 0, absorbed: 0 });
+  control.onProgress({ phase: 'scan', documents: 0, tokens: 0, steps: 0, absorbed: 0, documentsSeen: 0 });
   const lock = await adapter.lock();
   try {
-    const repository = await readRepository(folder, model.tokenizer, scanCacheFile(adapter.path), control.signal);
+    const cacheFile = scanCacheFile(adapter.path);
+    const { signal } = control;
+    const repository = await readRepository(folder, model.tokenizer, cacheFile, signal, null, request.exclude);
     return await new Absorption(device, model, repository, adapter, request, control).run();
   } catch (error) {
     // Stopped before anything was trained, or even read.

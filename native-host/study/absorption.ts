@@ -1,77 +1,40 @@
 /** One absorption: what the changes ask for, the training of it, and what is saved of it. */
-import { changeFacts, snapshotOf, type TreeSnapshot } from '../corpus/changes.ts';
-import { adapterLayout, initialAdapter } from '../model/adapter-init.ts';
+import { adapterLayout } from '../model/adapter-init.ts';
 import type { AdapterLayout } from '../model/adapter-layout.ts';
 import type { BaseModel } from '../model/open-model.ts';
 import type { Device } from '../runtime/device.ts';
 import type { AdapterFolder } from '../store/adapter-folder.ts';
 import { StoreError } from '../store/store-error.ts';
 import type { LoadedVersion } from '../store/version-file.ts';
-import {
-  type Curriculum,
-  type LiftBudget,
-  type LiftPosition,
-  type LiftProgress,
-  type LiftSettings,
-  lift,
-  startPosition,
-} from '../train/lift.ts';
-import { type Lesson, questionLesson } from '../train/material.ts';
-import { measureItems, recallItems, type TokenCount } from '../train/measure.ts';
-import type { TrainingItem } from '../train/packing.ts';
+import { type LiftControl, type LiftPosition, type LiftProgress, lift, startPosition } from '../train/lift.ts';
+import type { Lesson } from '../train/material.ts';
 import { type Recipe, recipeFor } from '../train/recipe.ts';
-import { Trainer, type TrainerState } from '../train/trainer.ts';
+import { Trainer } from '../train/trainer.ts';
 import type { AbsorbControl, Absorbed, AbsorbReport, AbsorbRequest } from './absorb.ts';
-import { fullCurriculum, refreshCurriculum } from './curriculum.ts';
-import { type Interrupted, loadInterrupted, saveInterrupted, type Work } from './interrupted.ts';
+import { type AbsorptionPlan, planAbsorption } from './absorption-plan.ts';
+import { loadInterrupted, saveInterrupted } from './interrupted.ts';
 import {
   emptyLedger,
   type Ledger,
-  type LessonPlan,
   ledgerKey,
-  ledgerOf,
   nextLedger,
-  planLessons,
   readLedger,
   removeUnnamedLedgers,
   shareKnown,
-  type Visit,
   writeLedger,
 } from './ledger.ts';
-import { chosenFacts, lessonsOf, type Repository } from './repository.ts';
+import { type Knowledge, lessonsOf, type Repository, readKnowledge } from './repository.ts';
 import { shareLearned } from './share-learned.ts';
+import { TrainingRecall } from './training-recall.ts';
+import { Visits } from './visits.ts';
 
 const defaultSecondsBetweenCheckpoints = 15;
-/** When more of the corpus than this has changed, it is absorbed anew. */
-const consolidateShare = 0.15;
-
-interface Training {
-  work: Work;
-  lessons: readonly Lesson[];
-  curriculum: Curriculum;
-  settings: Omit<LiftSettings, 'seed'>;
-  budget: LiftBudget;
-  state: TrainerState;
-  from: LiftPosition;
-  /** What the state knows when the training begins. */
-  before: Ledger;
-  /** Asked after each epoch: when this is high enough, the training ends. */
-  measure(trainer: Trainer): Promise<number>;
-}
-
 /** Share of a new segment's tokens that a refresh wants to be predicted right. */
 const mostTokenShare = 0.95;
 
 export class Absorption {
   private readonly recipe: Recipe;
   private readonly layout: AdapterLayout;
-  private readonly seed: number;
-  private readonly paths: readonly string[];
-  private readonly visited = new Map<Lesson, Visit>();
-  private measured: ReadonlyMap<unknown, TokenCount> = new Map();
-  private measuredAtStep = -1;
-  private recall = 0;
-  private snapshotOnce: Promise<TreeSnapshot> | null = null;
   private lastCheckpoint = performance.now();
   private current: LoadedVersion | null = null;
   /** Of the current version. */
@@ -85,14 +48,12 @@ export class Absorption {
     private readonly request: AbsorbRequest,
     private readonly control: AbsorbControl,
   ) {
-    this.recipe = recipeFor(model.parameters, model.config.maxPositionEmbeddings, request.adapterKind);
+    this.recipe = recipeFor(model.parameters, model.config.maxPositionEmbeddings, request.adapterKind, request.rank);
     this.layout = adapterLayout(model.config, this.recipe.adapter);
-    this.seed = request.seed ?? 1;
-    this.paths = repository.documents.map(({ path }) => path);
   }
 
   async run(): Promise<Absorbed> {
-    const { adapter, layout } = this;
+    const { adapter, layout, recipe, request, repository, control } = this;
     this.current = await adapter.loadVersion();
     const { current } = this;
     this.ledger = (await readLedger(adapter.path, current?.version.note.ledger)) ?? emptyLedger();
@@ -100,26 +61,27 @@ export class Absorption {
     if (known !== null) {
       const isCurrent = known.version === current?.version.version;
       if (!isCurrent) await adapter.makeCurrent(known.version);
-      return this.result(
-        isCurrent ? 'unchanged' : 'restored',
-        startPosition,
-        0,
-        known.version,
-        Number(known.note.absorbed),
-      );
+      const end = isCurrent ? 'unchanged' : 'restored';
+      return this.result(end, startPosition, 0, known.version, Number(known.note.absorbed));
     }
     this.report('questions');
-    const facts = await chosenFacts(this.repository, this.recipe, this.control.signal);
-    const lessons = lessonsOf(this.model, this.repository, facts, this.recipe);
+    const { facts, snapshot } = await readKnowledge(repository, recipe, control.signal);
+    const lessons = await lessonsOf(this.model, repository, facts, recipe, control.signal);
     if (lessons.length === 0) return this.unchanged('unchanged', startPosition, 0);
-    const plan = planLessons(this.ledger, lessons);
-    const interrupted = await loadInterrupted(adapter, layout.kind);
-    const sameLayout = current?.layout.kind === layout.kind && current.layout.length === layout.length;
-    const unfinished = interrupted?.work === 'full' && current?.version.note.complete !== true;
-    if (current === null || !sameLayout || unfinished || plan.fresh.length > consolidateShare * lessons.length) {
-      return this.train(this.everything(lessons, interrupted?.work === 'full' ? interrupted : null));
-    }
-    return this.train(await this.refresh(lessons, plan, current, interrupted));
+    const hasLayout = current?.layout.kind === layout.kind && current.layout.length === layout.length;
+    const plan = planAbsorption({
+      text: this.model,
+      recipe,
+      layout,
+      request,
+      repository,
+      lessons,
+      snapshot,
+      current: hasLayout ? current : null,
+      ledger: this.ledger,
+      interrupted: await loadInterrupted(adapter, layout.kind),
+    });
+    return this.train(plan, lessons, snapshot);
   }
 
   /** A complete and intact version of exactly what the folder holds now. */
@@ -136,210 +98,141 @@ export class Absorption {
     return loaded?.version ?? null;
   }
 
-  /** Everything, from the start or from where an interrupted absorption stood, also one of an earlier tree. */
-  private everything(lessons: readonly Lesson[], interrupted: Interrupted | null): Training {
-    const budget = this.budget('full');
-    const sameTree = interrupted?.tree === this.repository.tree;
-    let from = interrupted?.position ?? startPosition;
-    // The first epoch comes before others that visit what has changed; of a later one nothing may be left out.
-    if (!sameTree && from.epoch > 0) from = { ...from, epoch: Math.min(from.epoch, budget.epochs - 1), batch: 0 };
-    // A stopped absorption left a version with a ledger. After a kill, what the epoch visited is not known.
-    const stopped = interrupted !== null && this.current?.version.note.complete === false;
-    const before = stopped ? this.ledger : emptyLedger();
-    return {
-      work: 'full',
-      lessons,
-      curriculum: fullCurriculum(lessons, this.recipe),
-      settings: this.recipe.full,
-      budget,
-      state: interrupted?.state ?? newState(initialAdapter(this.layout, this.seed)),
-      from,
-      before: sameTree && from.epoch > 0 ? { ...before, lessons: ledgerOf(lessons).lessons } : before,
-      measure: (trainer) => this.measureRecall(trainer),
-    };
-  }
-
-  /** The new lessons among known ones, from the current version on, until the new ones are known. */
-  private async refresh(
-    lessons: readonly Lesson[],
-    { fresh, known }: LessonPlan,
-    current: LoadedVersion,
-    interrupted: Interrupted | null,
-  ): Promise<Training> {
-    const { answerWeight, refresh: settings } = this.recipe;
-    const { shape } = settings;
-    const told = changeFacts(this.ledger.snapshot, await this.snapshot()).flatMap(
-      (fact) => questionLesson(this.model, fact, answerWeight, shape.length) ?? [],
-    );
-    const plan = { fresh: [...fresh, ...told], known };
-    // New text need not be known better than the rest is.
-    const tokenShare = Math.min(mostTokenShare, Number(current.version.note.absorbed ?? mostTokenShare));
-    const isOfThis =
-      interrupted?.work === 'refresh' &&
-      interrupted.tree === this.repository.tree &&
-      interrupted.version === current.version.version;
-    const from = isOfThis ? interrupted.position : startPosition;
-    const learned = from.epoch > 0 ? ledgerOf(fresh).lessons : [];
-    return {
-      work: 'refresh',
-      lessons,
-      curriculum: refreshCurriculum(plan),
-      settings,
-      budget: this.budget('refresh'),
-      state: isOfThis ? interrupted.state : newState(current.vector),
-      from,
-      before: { ...this.ledger, lessons: new Map([...this.ledger.lessons, ...learned]) },
-      measure: (trainer) => shareLearned(trainer, plan.fresh, tokenShare, shape, this.control.signal),
-    };
-  }
-
   /** Runs a training, then measures and saves what came out. */
-  private async train(training: Training): Promise<Absorbed> {
-    const { work, lessons, curriculum, settings, budget, state, from, before } = training;
-    const { adapter, repository, control } = this;
-    const { documents } = repository;
-    const trainer = await Trainer.open(this.device, this.model, this.layout, state);
+  private async train(
+    plan: AbsorptionPlan,
+    lessons: readonly Lesson[],
+    snapshot: Knowledge['snapshot'],
+  ): Promise<Absorbed> {
+    const { work, before } = plan;
+    const { control, repository } = this;
+    const { signal } = control;
+    const trainer = await Trainer.open(this.device, this.model, this.layout, plan.state);
     try {
-      const liftControl = {
-        ...this.liftControl(trainer, work),
-        measureRecall: () => training.measure(trainer),
-      };
+      const visits = new Visits(lessons, before);
+      const recall = new TrainingRecall(this.model, repository, this.recipe, plan, visits, trainer, signal);
       const { end, position } = await lift(
         trainer,
-        curriculum,
-        { ...settings, seed: this.seed },
-        budget,
-        liftControl,
-        from,
+        plan.curriculum,
+        plan.settings,
+        plan.budget,
+        this.liftControl(plan, trainer, visits, recall),
+        plan.from,
       );
-      const steps = trainer.step - state.step;
-      const stopped = end === 'cancelled' || control.signal.aborted;
-      if (steps === 0 && (stopped || before.lessons.size === 0)) {
+      const steps = trainer.step - plan.state.step;
+      const stopped = end === 'cancelled' || signal.aborted;
+      if (steps === 0 && (stopped || before.lessons.size + visits.byLesson.size === 0)) {
         return this.unchanged(stopped ? 'cancelled' : end, position, 0);
       }
-      this.report('measure');
-      // What a stop leaves unmeasured keeps its last measurement.
-      if (!stopped && this.measuredAtStep !== trainer.step) await this.measureRecall(trainer);
-      // A stop does not wait for the symbols of a large repository; going on afterwards will.
-      const snapshot = stopped ? before.snapshot : await this.snapshot();
-      const ledger = nextLedger(before, lessons, this.visited, documents, this.measured, snapshot);
+      if (!stopped) this.report('measure', recall.share);
+      if (!stopped) await recall.measureAtEnd(end, position.seconds);
+      else if (work === 'full') await recall.sampleAtStop();
+      const ledger = nextLedger(before, {
+        lessons,
+        visited: visits.byLesson,
+        documents: repository.documents,
+        tokens: repository.tokens,
+        counts: recall.counts(),
+        snapshot,
+      });
       const absorbed = this.shareKnown(ledger);
       this.report('save', absorbed);
+      const isWhole = lessons.every((lesson) => ledger.lessons.has(ledgerKey(lesson)));
+      const isComplete = !stopped && isWhole;
+      if (stopped || (work === 'full' && !isComplete)) await this.checkpoint(plan, trainer, position, !stopped);
       if (stopped) {
-        await this.checkpoint(trainer, work, position);
         // Until it is whole, a refresh leaves the version before as it is, and so does what knows less than that.
         const isBetter = work === 'full' && absorbed >= this.shareKnown(this.ledger);
         if (!isBetter) return this.unchanged('cancelled', position, steps);
+      } else if (plan.replaces !== null && !(await recall.isBetterThan(plan.replaces, this.device))) {
+        // What was trained stays, to be gone on with.
+        if (isComplete) await this.checkpoint(plan, trainer, position, true);
+        return this.unchanged(end, position, steps);
       }
-      const complete =
-        !stopped && (work === 'full' || lessons.every((lesson) => ledger.lessons.has(ledgerKey(lesson))));
-      const version = await this.saveVersion(trainer, ledger, absorbed, complete);
-      if (!stopped) await adapter.removeCheckpoints();
+      const version = await this.saveVersion(plan, trainer, ledger, absorbed, isComplete);
+      if (isComplete || (work === 'refresh' && !stopped)) await this.adapter.removeCheckpoints();
       return this.result(stopped ? 'cancelled' : end, position, steps, version, absorbed);
     } finally {
       await trainer.close();
     }
   }
 
-  private async saveVersion(trainer: Trainer, ledger: Ledger, absorbed: number, complete: boolean): Promise<number> {
+  private async saveVersion(
+    { work }: AbsorptionPlan,
+    trainer: Trainer,
+    ledger: Ledger,
+    absorbed: number,
+    complete: boolean,
+  ): Promise<number> {
     const { adapter, repository, layout } = this;
     const { vector } = await trainer.state();
-    const name = await writeLedger(adapter.path, ledger);
+    const past = this.current?.version.note;
     const { version } = await adapter.saveVersion(layout, vector, {
       tree: repository.tree,
       complete,
+      // A refresh goes on from what once was whole, and may be compared with it.
+      whole: work === 'full' ? complete : past?.whole,
+      absorbedWhole: work === 'full' ? absorbed : past?.absorbedWhole,
       kind: layout.kind,
-      ledger: name,
+      ledger: await writeLedger(adapter.path, ledger),
       absorbed,
       documents: repository.documents.length,
       tokens: repository.tokenCount,
       folder: repository.folder,
     });
     const versions = await adapter.versions();
-    await removeUnnamedLedgers(
-      adapter.path,
-      versions.map(({ note }) => note.ledger),
-    );
+    const named = versions.map(({ note }) => note.ledger);
+    await removeUnnamedLedgers(adapter.path, named);
     return version;
   }
 
-  private liftControl(trainer: Trainer, work: Work) {
+  private liftControl(plan: AbsorptionPlan, trainer: Trainer, visits: Visits, recall: TrainingRecall): LiftControl {
     const { control } = this;
+    const { signal, secondsBetweenCheckpoints = defaultSecondsBetweenCheckpoints } = control;
+    // New text need not be known better than the rest is.
+    const tokenShare = Math.min(mostTokenShare, Number(this.current?.version.note.absorbed ?? mostTokenShare));
     return {
-      signal: control.signal,
+      signal,
       whileRunning: () => control.whileRunning(),
-      onProgress: (progress: LiftProgress) =>
-        this.report('train', progress.recall, { ...progress, steps: trainer.step }),
+      onProgress: (progress: LiftProgress) => {
+        const { step: steps } = trainer;
+        this.report('train', recall.share, { ...progress, steps, documentsSeen: visits.documentsSeen });
+      },
       onStep: async (position: LiftPosition) => {
-        const { secondsBetweenCheckpoints = defaultSecondsBetweenCheckpoints } = control;
-        if (performance.now() - this.lastCheckpoint >= secondsBetweenCheckpoints * 1000) {
-          await this.checkpoint(trainer, work, position);
-        }
+        if (plan.work === 'full') await recall.sampleNowAndThen(control.secondsBetweenSamples);
+        if (performance.now() - this.lastCheckpoint < secondsBetweenCheckpoints * 1000) return;
+        await this.checkpoint(plan, trainer, position, false);
       },
-      onTrained: (lesson: Lesson, last: TokenCount) => {
-        this.visited.set(lesson, { visits: (this.visited.get(lesson)?.visits ?? 0) + 1, last });
-      },
+      onTrained: (lesson, count) => visits.note(lesson, count),
+      onPassed: (lesson) => visits.note(lesson, null),
+      measureRecall: () =>
+        plan.work === 'full'
+          ? recall.measureAfterEpoch()
+          : shareLearned(trainer, plan.fresh, tokenShare, plan.settings.shape, signal),
     };
   }
 
-  private async checkpoint(trainer: Trainer, work: Work, position: LiftPosition): Promise<void> {
+  private async checkpoint(
+    { work, settings: { seed }, leavesOutKnown, byParts }: AbsorptionPlan,
+    trainer: Trainer,
+    position: LiftPosition,
+    isSpent: boolean,
+  ): Promise<void> {
     const { tree } = this.repository;
-    await saveInterrupted(this.adapter, this.layout, { work, tree, position, state: await trainer.state() });
+    const state = await trainer.state();
+    const how = { work, tree, position, seed, leavesOutKnown, byParts, isSpent };
+    await saveInterrupted(this.adapter, this.layout, { ...how, state });
     this.lastCheckpoint = performance.now();
-  }
-
-  /** What is where in the repository now. */
-  private snapshot(): Promise<TreeSnapshot> {
-    this.snapshotOnce ??= snapshotOf(this.repository.documents);
-    return this.snapshotOnce;
-  }
-
-  private async measureRecall(trainer: Trainer): Promise<number> {
-    const counts = await measureItems(trainer, this.recallItems(), this.recipe.full.shape, this.control.signal);
-    if (this.control.signal.aborted) return this.recall;
-    this.measured = counts;
-    this.measuredAtStep = trainer.step;
-    let correct = 0;
-    let counted = 0;
-    for (const count of counts.values()) {
-      correct += count.correct;
-      counted += count.counted;
-    }
-    this.recall = counted === 0 ? 0 : correct / counted;
-    return this.recall;
-  }
-
-  /** One document after another, as they are asked for: a large corpus need not be in memory as items. */
-  private *recallItems(): Generator<TrainingItem> {
-    const { tokens } = this.repository;
-    for (const path of this.paths) yield* recallItems(this.model, path, tokens.get(path)!, this.recipe.segmentLength);
-  }
-
-  /** What is asked for is what a full absorption takes; a refresh takes no more of it than it needs. */
-  private budget(work: Work): LiftBudget {
-    const { epochs, minutes } = this.request;
-    const { fullBudget, refreshBudget } = this.recipe;
-    if (work === 'refresh') {
-      const { epochs: most, minutes: longest } = refreshBudget;
-      return {
-        ...refreshBudget,
-        epochs: Math.min(epochs ?? most, most),
-        minutes: Math.min(minutes ?? longest, longest),
-      };
-    }
-    if (epochs !== undefined)
-      return { epochs, minutes: minutes ?? Number.POSITIVE_INFINITY, smallestGain: -1, enough: 2 };
-    if (minutes !== undefined) return { epochs: Number.POSITIVE_INFINITY, minutes, smallestGain: -1, enough: 2 };
-    return fullBudget;
   }
 
   private shareKnown(ledger: Ledger): number {
     return shareKnown(ledger, this.repository.documents, (path) => this.repository.tokens.get(path)!.length);
   }
 
-  private report(phase: AbsorbReport['phase'], absorbed = this.recall, more: Partial<AbsorbReport> = {}): void {
+  private report(phase: AbsorbReport['phase'], absorbed = 0, more: Partial<AbsorbReport> = {}): void {
     const { documents, tokenCount } = this.repository;
-    this.control.onProgress({ steps: 0, ...more, phase, documents: documents.length, tokens: tokenCount, absorbed });
+    const corpus = { documents: documents.length, tokens: tokenCount };
+    this.control.onProgress({ steps: 0, documentsSeen: 0, ...more, ...corpus, phase, absorbed });
   }
 
   /** The version that was current stays so. */
@@ -358,8 +251,4 @@ export class Absorption {
     const { trainedTokens, seconds } = position;
     return { end, repository: this.repository, steps, trainedTokens, seconds, version, absorbed };
   }
-}
-
-function newState(vector: Float32Array): TrainerState {
-  return { vector, first: new Float32Array(vector.length), second: new Float32Array(vector.length), step: 0 };
 }

@@ -1,6 +1,7 @@
 /** Answering a question about a folder with the adapted model, what is open, and what is found. */
-import type { AskParams, AskResult } from '../../protocol/host.ts';
+import type { AskParams, AskResult, OpenFile, ShownPart } from '../../protocol/host.ts';
 import { readRepository as readSymbols } from '../corpus/questions/repository.ts';
+import { secretByName, secretInText } from '../corpus/secrets.ts';
 import { focusCitations } from '../generate/citation-focus.ts';
 import { citationsOf } from '../generate/citations.ts';
 import type { Decoder } from '../generate/decode.ts';
@@ -36,24 +37,25 @@ export async function openLookup(repository: Repository, model: BaseModel): Prom
   };
 }
 
-/** Streams an answer. `dirty`: texts that the adapter has not learned, which win over it. */
+/** Streams an answer. `dirty`: texts that the adapter has not learned, which win over it. An open file with a secret is not shown. */
 export async function ask(
   model: BaseModel,
   decoder: Decoder,
   lookup: Lookup,
-  params: Omit<AskParams, 'askId' | 'folder' | 'useAdapter'>,
+  params: Omit<AskParams, 'askId' | 'folder' | 'useAdapter' | 'evidence'> & { evidence: number },
   dirty: readonly { path: string; text: string }[],
   onText: (text: string) => void,
   signal: AbortSignal,
 ): Promise<Omit<AskResult, 'version'>> {
   const reserve = Math.min(params.maxTokens, Math.floor(decoder.window / 4));
-  const boostPaths = params.openFiles.map(({ path }) => path);
+  const openFiles = params.openFiles.filter((file) => !holdsSecret(file));
+  const boostPaths = openFiles.map(({ path }) => path);
   const evidence = params.evidence > 0 ? lookup.evidence.search(params.question, params.evidence, { boostPaths }) : [];
   const prompt = buildPrompt({
     question: params.question,
     outline: params.evidence > 0 ? lookup.outline : '',
     dirty,
-    openFiles: params.openFiles,
+    openFiles,
     evidence,
     conversation: params.conversation,
     window: decoder.window,
@@ -83,5 +85,14 @@ export async function ask(
   });
   const { firstTokenMs, tokensPerSecond } = generated;
   const citations = focusCitations(checked.citations, params.question, lookup.symbols);
-  return { answer, ...checked, citations, shown: prompt.shown, firstTokenMs, tokensPerSecond };
+  const secrets = params.openFiles
+    .filter(holdsSecret)
+    .map(({ path }): ShownPart => ({ kind: 'open', path, state: 'left out' }));
+  const shown = [...prompt.shown, ...secrets];
+  return { answer, ...checked, citations, shown, firstTokenMs, tokensPerSecond };
+}
+
+/** What a model is shown it may say, and answers are kept. */
+function holdsSecret({ path, text }: OpenFile): boolean {
+  return secretByName(path) !== null || secretInText(text) !== null;
 }

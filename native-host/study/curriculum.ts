@@ -5,22 +5,69 @@ import type { Lesson } from '../train/material.ts';
 import type { Recipe } from '../train/recipe.ts';
 import type { LessonPlan } from './ledger.ts';
 
+export interface FullCurriculum extends Curriculum {
+  /** How many epochs come before the first that visits everything. */
+  epochsOfParts: number;
+}
+
+export interface FullOptions {
+  /** What the first epoch may leave out. */
+  known?: ReadonlySet<Lesson>;
+  /** Whether a large corpus is gone through by its most important part first. */
+  byParts?: boolean;
+}
+
 /**
- * Everything, each question in several wordings. The lessons come in order of importance, and so does the first epoch:
- * what is stopped early has seen what matters most.
+ * Everything, each question in several wordings. The lessons come in order of importance, and so does the first epoch.
+ * One pass teaches little: of a large corpus the most important part is gone through several times, then a part twice
+ * as large that holds it, and so on to the whole. Whenever that is stopped, what matters most is known well.
  */
-export function fullCurriculum(lessons: readonly Lesson[], recipe: Recipe): Curriculum {
-  const segments = lessons.filter(({ kind }) => kind === 'segment');
-  const questions = lessons.filter(({ kind }) => kind === 'question');
-  const asked = questions.flatMap((question) => Array.from({ length: recipe.wordingsPerEpoch }, () => question));
+export function fullCurriculum(
+  lessons: readonly Lesson[],
+  recipe: Recipe,
+  { known = new Set(), byParts = false }: FullOptions = {},
+): FullCurriculum {
+  const parts = byParts ? partsOf(lessons) : [];
+  const epochsOfParts = parts.length * epochsOfPart;
+  const visitsOf = (number: number, withQuestions: boolean): Lesson[] => {
+    const part = parts[Math.floor(number / epochsOfPart)];
+    let visited = part === undefined ? lessons : lessons.filter(({ path }) => part.has(path));
+    if (number === 0) visited = visited.filter((lesson) => !known.has(lesson));
+    const segments = ofKind(visited, 'segment');
+    return withQuestions ? [...segments, ...asked(visited, recipe.wordingsPerEpoch)] : segments;
+  };
   return {
-    hasSegments: segments.length > 0,
-    hasQuestions: questions.length > 0,
+    epochsOfParts,
+    hasSegments: lessons.some((lesson) => lesson.kind === 'segment' && !known.has(lesson)),
+    hasQuestions: lessons.some(({ kind }) => kind === 'question'),
     epoch: (number, withQuestions) => ({
-      visits: withQuestions ? [...segments, ...asked] : segments,
+      visits: visitsOf(number, withQuestions),
       inOrder: number === 0,
+      isWhole: number >= epochsOfParts,
     }),
   };
+}
+
+const tokensOfFirstPart = 64_000;
+const epochsOfPart = 3;
+
+/** The documents of each part but the last, which is everything. */
+function partsOf(lessons: readonly Lesson[]): ReadonlySet<string>[] {
+  const ends = new Map<string, number>();
+  for (const { kind, path, start, size } of lessons) if (kind === 'segment') ends.set(path, start + size);
+  const total = [...ends.values()].reduce((sum, end) => sum + end, 0);
+  const parts: ReadonlySet<string>[] = [];
+  for (let room = tokensOfFirstPart; 2 * room <= total; room *= 2) {
+    let tokens = 0;
+    const part = new Set<string>();
+    for (const [path, end] of ends) {
+      if (tokens >= room) break;
+      part.add(path);
+      tokens += end;
+    }
+    parts.push(part);
+  }
+  return parts;
 }
 
 const replayedPerFresh = 2;
@@ -28,15 +75,21 @@ const wordingsOfFresh = 4;
 
 /** New lessons, each epoch with twice as many others that are known, so that nothing else is forgotten. */
 export function refreshCurriculum({ fresh, known }: LessonPlan): Curriculum {
-  const visits = fresh.flatMap((lesson) =>
-    Array.from({ length: lesson.kind === 'question' ? wordingsOfFresh : 1 }, () => lesson),
-  );
+  const visits = [...ofKind(fresh, 'segment'), ...asked(fresh, wordingsOfFresh)];
   return {
     hasSegments: visits.some(({ kind }) => kind === 'segment'),
     hasQuestions: visits.some(({ kind }) => kind === 'question'),
     epoch: (_, __, uniform) => {
       const replayed = shuffled(known, uniform).slice(0, replayedPerFresh * visits.length);
-      return { visits: [...visits, ...replayed], inOrder: false };
+      return { visits: [...visits, ...replayed], inOrder: false, isWhole: true };
     },
   };
+}
+
+function ofKind(lessons: readonly Lesson[], wanted: Lesson['kind']): Lesson[] {
+  return lessons.filter(({ kind }) => kind === wanted);
+}
+
+function asked(lessons: readonly Lesson[], wordings: number): Lesson[] {
+  return ofKind(lessons, 'question').flatMap((question) => Array.from({ length: wordings }, () => question));
 }

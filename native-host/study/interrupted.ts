@@ -13,6 +13,14 @@ export interface Interrupted {
   /** Hash of what the repository held. */
   tree: string;
   position: LiftPosition;
+  /** Of all that is random in it: whoever goes on with it has to have the same. */
+  seed: number;
+  /** Whether its first epoch leaves out what the version that was current knows. */
+  leavesOutKnown: boolean;
+  /** Whether its first epochs visit parts of a large corpus. */
+  byParts: boolean;
+  /** Whether its budget was spent: going on takes another one. */
+  isSpent: boolean;
   state: TrainerState;
   /** The version that was current. */
   version: number | null;
@@ -21,10 +29,11 @@ export interface Interrupted {
 export async function saveInterrupted(
   adapter: AdapterFolder,
   layout: AdapterLayout,
-  { work, tree, position, state }: Omit<Interrupted, 'version'>,
+  interrupted: Omit<Interrupted, 'version'>,
 ): Promise<void> {
+  const { state, ...rest } = interrupted;
   const { vector, first, second, step } = state;
-  await adapter.saveCheckpoint({ layout, vector, m: first, v: second, step, state: { work, tree, position } });
+  await adapter.saveCheckpoint({ layout, vector, m: first, v: second, step, state: rest });
 }
 
 /** Null if there is none of this kind of adapter. Damaged checkpoints count as none. */
@@ -34,8 +43,17 @@ export async function loadInterrupted(adapter: AdapterFolder, kind: AdapterKind)
     throw error;
   });
   if (checkpoint === null || checkpoint.layout.kind !== kind) return null;
-  const { work, tree, position } = checkpoint.state as Partial<Interrupted>;
+  const {
+    work,
+    tree,
+    position,
+    seed = 1,
+    leavesOutKnown = false,
+    byParts = false,
+    isSpent = false,
+  } = checkpoint.state as Partial<Interrupted>;
   if (work === undefined || tree === undefined || position === undefined) return null;
   const { vector, m: first, v: second, step, version } = checkpoint;
-  return { work, tree, position, state: { vector, first, second, step }, version };
+  const state = { vector, first, second, step };
+  return { work, tree, position, seed, leavesOutKnown, byParts, isSpent, state, version };
 }

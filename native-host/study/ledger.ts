@@ -7,9 +7,10 @@ import { createHash } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TreeSnapshot } from '../corpus/changes.ts';
+import { changedSpans, piecesOf, type TokenSpan, unlearnedPiece } from '../corpus/pieces.ts';
 import { makeFolder, namesIn, writeFileAtomically } from '../store/atomic-file.ts';
 import type { Lesson } from '../train/material.ts';
-import { addCounts, type TokenCount } from '../train/measure.ts';
+import type { TokenCount } from '../train/measure.ts';
 
 export interface LearnedLesson {
   hash: string;
@@ -24,6 +25,10 @@ export interface LearnedDocument {
   /** Tokens predicted right, of those that count, when last measured. */
   correct: number;
   counted: number;
+  /** Segments that have not been trained in this form yet. */
+  unlearned: number;
+  /** The hashes of its pieces (see corpus/pieces.ts), 0 for those of segments that have not been trained: base64. */
+  pieces: string;
 }
 
 export interface Ledger {
@@ -46,6 +51,15 @@ export function ledgerOf(lessons: readonly Lesson[]): Ledger {
     { hash: lesson.hash, path: lesson.path, visits: 1, loss: 0 },
   ]);
   return { ...emptyLedger(), lessons: new Map(learned) };
+}
+
+/** Of an adapter that was made elsewhere: it claims to know these documents, and nothing of it was measured. */
+export function claimedLedger(documents: readonly { path: string; hash: string }[]): Ledger {
+  const claimed = documents.map(({ path, hash }): [string, LearnedDocument] => [
+    path,
+    { hash, correct: 0, counted: 0, unlearned: 0, pieces: '' },
+  ]);
+  return { ...emptyLedger(), documents: new Map(claimed) };
 }
 
 /** Share of the tokens of all documents that are predicted right; documents that were never measured count as unknown. */
@@ -74,89 +88,135 @@ export function dirtyPaths(ledger: Ledger, documents: readonly { path: string; h
   return [...changed, ...[...ledger.documents.keys()].filter((path) => !now.has(path))];
 }
 
+/** The dirty paths, and those that an absorption which ended early has not reached or not finished. */
+export function unlearnedPaths(ledger: Ledger, documents: readonly { path: string; hash: string }[]): string[] {
+  const isPending = ({ path, hash }: { path: string; hash: string }) => {
+    const learned = ledger.documents.get(path);
+    return learned?.hash === hash && learned.unlearned > 0;
+  };
+  return [...dirtyPaths(ledger, documents), ...documents.filter(isPending).map(({ path }) => path)];
+}
+
 export interface LessonPlan {
   /** Not known, or contradicted by what was trained later. */
   fresh: Lesson[];
   known: Lesson[];
 }
 
-/** Segments are known by what they hold, wherever in their file it stands; questions by their key. */
-export function planLessons(ledger: Ledger, lessons: readonly Lesson[]): LessonPlan {
+/**
+ * What has to be trained. A segment is known by what it holds, wherever in its file it stands; in a file that changed
+ * also where all of its text was learned as it stands, though cut into other segments: so an edit asks for the segments
+ * that cover it and no others. Questions are known by their key. `tokens`: of each document.
+ */
+export function planLessons(
+  ledger: Ledger,
+  lessons: readonly Lesson[],
+  tokens: ReadonlyMap<string, Uint32Array>,
+): LessonPlan {
   const segmentHashes = new Set<string>();
   for (const [key, { hash }] of ledger.lessons) if (key.startsWith('segment ')) segmentHashes.add(hash);
+  const spansOf = new Map<string, readonly TokenSpan[]>();
+  const isUnchanged = ({ path, start, size }: Lesson) => {
+    if (!ledger.documents.has(path)) return false;
+    const spans = spansOf.get(path) ?? unlearnedSpans(ledger, path, tokens.get(path)!);
+    spansOf.set(path, spans);
+    return !spans.some(({ from, to }) => from < start + size && to > start);
+  };
   const plan: LessonPlan = { fresh: [], known: [] };
   for (const lesson of lessons) {
     const known =
       lesson.kind === 'segment'
-        ? segmentHashes.has(lesson.hash)
+        ? segmentHashes.has(lesson.hash) || isUnchanged(lesson)
         : ledger.lessons.get(ledgerKey(lesson))?.hash === lesson.hash;
     (known ? plan.known : plan.fresh).push(lesson);
   }
   return plan;
 }
 
+/** Where a document is not what was learned of it, everywhere where it is new. */
+export function unlearnedSpans(ledger: Ledger, path: string, tokens: Uint32Array): TokenSpan[] {
+  return changedSpans(decodePieces(ledger.documents.get(path)?.pieces ?? ''), piecesOf(tokens));
+}
+
+/** A ledger that has an entry for each of these lessons, which are known: what it says of them stays. */
+export function withKnown(ledger: Ledger, known: readonly Lesson[]): Ledger {
+  const byHash = new Map([...ledger.lessons.values()].map((lesson) => [lesson.hash, lesson]));
+  const entries = known.map((lesson): [string, LearnedLesson] => [
+    ledgerKey(lesson),
+    byHash.get(lesson.hash) ?? { hash: lesson.hash, path: lesson.path, visits: 1, loss: 0 },
+  ]);
+  return { ...ledger, lessons: new Map([...ledger.lessons, ...entries]) };
+}
+
 export function ledgerKey({ kind, key }: Pick<Lesson, 'kind' | 'key'>): string {
   return `${kind} ${key}`;
 }
 
-/** How often a lesson was trained in a training, and how it went the last time. */
+/** How often a lesson was trained in a training, and how it went the last time; null where an earlier sitting trained it. */
 export interface Visit {
   visits: number;
-  last: TokenCount;
+  last: TokenCount | null;
 }
 
-/**
- * What training itself saw of each document, for when it was stopped before it could be measured: segments that were
- * not visited count as their document was last measured, and as not known where it never was or has changed since.
- */
-function countsOfVisited(
-  lessons: readonly Lesson[],
-  visited: ReadonlyMap<Lesson, Visit>,
-  shareBefore: (path: string) => number,
-): Map<string, TokenCount> {
-  const counts = new Map<string, TokenCount>();
-  if (visited.size === 0) return counts;
-  for (const lesson of lessons) {
-    if (lesson.kind !== 'segment') continue;
-    const unseen = { correct: lesson.size * shareBefore(lesson.path), counted: lesson.size, nll: 0 };
-    const count = visited.get(lesson)?.last ?? unseen;
-    counts.set(lesson.path, addCounts(counts.get(lesson.path) ?? { correct: 0, counted: 0, nll: 0 }, count));
-  }
-  return counts;
+/** What a training did to a corpus. */
+export interface Training {
+  lessons: readonly Lesson[];
+  visited: ReadonlyMap<Lesson, Visit>;
+  documents: readonly { path: string; hash: string }[];
+  /** Of each document. */
+  tokens: ReadonlyMap<string, Uint32Array>;
+  /** How much of each document is predicted right now. */
+  counts: ReadonlyMap<string, Pick<TokenCount, 'correct' | 'counted'>>;
+  snapshot: TreeSnapshot;
 }
 
 /** The ledger after a training: only what is part of the corpus now stays. */
-export function nextLedger(
-  before: Ledger,
-  lessons: readonly Lesson[],
-  visited: ReadonlyMap<Lesson, Visit>,
-  documents: readonly { path: string; hash: string }[],
-  measured: ReadonlyMap<unknown, TokenCount>,
-  snapshot: TreeSnapshot,
-): Ledger {
+export function nextLedger(before: Ledger, training: Training): Ledger {
+  const { lessons, visited, documents, tokens, counts, snapshot } = training;
   const ledger = emptyLedger(snapshot);
   const beforeByHash = new Map([...before.lessons.values()].map((lesson) => [lesson.hash, lesson]));
+  const segments = new Map<string, { learned: number; unlearned: Lesson[] }>();
   for (const lesson of lessons) {
     const now = visited.get(lesson);
     const past = beforeByHash.get(lesson.hash);
-    if (now === undefined && past === undefined) continue;
+    const isLearned = now !== undefined || past !== undefined;
+    if (lesson.kind === 'segment') {
+      const ofDocument = segments.get(lesson.path) ?? { learned: 0, unlearned: [] };
+      segments.set(lesson.path, ofDocument);
+      if (isLearned) ofDocument.learned += 1;
+      else ofDocument.unlearned.push(lesson);
+    }
+    if (!isLearned) continue;
     const visits = (past?.visits ?? 0) + (now?.visits ?? 0);
-    const loss = now === undefined ? past!.loss : now.last.nll / Math.max(1, now.last.counted);
+    const loss = now?.last ? now.last.nll / Math.max(1, now.last.counted) : (past?.loss ?? 0);
     ledger.lessons.set(ledgerKey(lesson), { hash: lesson.hash, path: lesson.path, visits, loss });
   }
-  const hashes = new Map(documents.map(({ path, hash }) => [path, hash]));
-  const seen = countsOfVisited(lessons, visited, (path) => {
-    const past = before.documents.get(path);
-    return past?.hash === hashes.get(path) && past && past.counted > 0 ? past.correct / past.counted : 0;
-  });
   for (const { path, hash } of documents) {
-    const count = measured.get(path) ?? seen.get(path);
-    const past = before.documents.get(path);
-    if (count !== undefined) ledger.documents.set(path, { hash, correct: count.correct, counted: count.counted });
-    else if (past?.hash === hash) ledger.documents.set(path, past);
-    else ledger.documents.set(path, { hash, correct: 0, counted: 0 });
+    const { learned = 0, unlearned = [] } = segments.get(path) ?? {};
+    const count = learned > 0 ? counts.get(path) : undefined;
+    const { correct, counted } = count ?? { correct: 0, counted: 0 };
+    const pieces = learnedPieces(tokens.get(path)!, unlearned);
+    ledger.documents.set(path, { hash, correct, counted, unlearned: unlearned.length, pieces });
   }
   return ledger;
+}
+
+/** `unlearned`: by start. */
+function learnedPieces(tokens: Uint32Array, unlearned: readonly Lesson[]): string {
+  const { ends, hashes } = piecesOf(tokens);
+  let next = 0;
+  let start = 0;
+  for (const [i, end] of ends.entries()) {
+    while (next < unlearned.length && unlearned[next]!.start + unlearned[next]!.size <= start) next += 1;
+    if (next < unlearned.length && unlearned[next]!.start < end) hashes[i] = unlearnedPiece;
+    start = end;
+  }
+  return Buffer.from(hashes.buffer).toString('base64');
+}
+
+function decodePieces(text: string): Uint32Array {
+  const bytes = Buffer.from(text, 'base64');
+  return Uint32Array.from({ length: bytes.length >> 2 }, (_, i) => bytes.readUInt32LE(4 * i));
 }
 
 const fileOf = (adapterPath: string, name: string) => join(adapterPath, 'ledgers', `${name}.json`);

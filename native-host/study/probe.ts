@@ -9,7 +9,7 @@ import { shuffled, uniformNumbers } from '../model/random.ts';
 import { type Device, float32 } from '../runtime/device.ts';
 import { encodeConversation } from '../train/items.ts';
 import { exactAnswers, type Measurable, measureItems, recallItems } from '../train/measure.ts';
-import { batchInputs, type PackedBatch } from '../train/packing.ts';
+import { batchInputs, type PackedBatch, type TrainingItem } from '../train/packing.ts';
 import { lossProgram } from '../train/program.ts';
 import { type Recipe, recipeFor } from '../train/recipe.ts';
 import { chosenFacts, type Repository } from './repository.ts';
@@ -62,9 +62,7 @@ export async function scoreArm(
   const { shape } = recipe.full;
   const measurable = await openMeasurable(device, model, adapter, recipe);
   try {
-    const items = repository.documents.flatMap(({ path }) =>
-      recallItems(model, path, repository.tokens.get(path)!, recipe.segmentLength),
-    );
+    const items = recallItemsOf(model, repository, recipe.segmentLength);
     let correct = 0;
     let counted = 0;
     for (const count of (await measureItems(measurable, items, shape, signal)).values()) {
@@ -85,7 +83,17 @@ export async function scoreArm(
   }
 }
 
-async function openMeasurable(
+/** One document after another, as they are asked for: a large corpus need not be in memory as items. */
+function* recallItemsOf(
+  model: BaseModel,
+  { documents, tokens }: Repository,
+  segmentLength: number,
+): Generator<TrainingItem> {
+  for (const { path } of documents) yield* recallItems(model, path, tokens.get(path)!, segmentLength);
+}
+
+/** An adapter, or the base with null, to measure with. */
+export async function openMeasurable(
   device: Device,
   model: BaseModel,
   adapter: Adapter | null,

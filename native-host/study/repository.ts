@@ -1,11 +1,13 @@
 /** A repository as the model sees it: documents, their tokens, and the facts that questions are about. */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { setImmediate } from 'node:timers/promises';
+import { timeSlices } from '../../workspace/time-slices.ts';
+import { snapshotOf, type TreeSnapshot } from '../corpus/changes.ts';
 import { type Corpus, type Document, readCorpus, type SkippedFile } from '../corpus/documents.ts';
 import { byImportance } from '../corpus/importance.ts';
 import type { Fact } from '../corpus/questions/fact.ts';
-import { factsOf } from '../corpus/questions/facts.ts';
+import { factsIn } from '../corpus/questions/facts.ts';
+import { readRepository as readSymbols } from '../corpus/questions/repository.ts';
 import { segmentsOf } from '../corpus/segments.ts';
 import type { Tokenizer } from '../model/tokenizer.ts';
 import type { ModelText } from '../train/items.ts';
@@ -18,7 +20,7 @@ export interface Repository {
   documents: Document[];
   skipped: SkippedFile[];
   /** Of each document, by path. */
-  tokens: ReadonlyMap<string, number[]>;
+  tokens: ReadonlyMap<string, Uint32Array>;
   tokenCount: number;
   /** Hash of all paths and contents. */
   tree: string;
@@ -29,12 +31,9 @@ export function scanCacheFile(adapterPath: string): string {
   return join(adapterPath, 'scan.json');
 }
 
-/** Longest time that tokenizing keeps the event loop from other work, in milliseconds. */
-const sliceMilliseconds = 12;
-
 /**
  * Reads and tokenizes a folder. `cacheFile` remembers what unchanged files held; null reads every file. Documents that
- * are in `before` too are not tokenized again.
+ * are in `before` too are not tokenized again. `exclude`: patterns of files to leave out.
  */
 export async function readRepository(
   folder: string,
@@ -42,25 +41,24 @@ export async function readRepository(
   cacheFile: string | null,
   signal?: AbortSignal,
   before: Repository | null = null,
+  exclude: readonly string[] = [],
 ): Promise<Repository> {
   const corpus: Corpus = await readCorpus(folder, {
     ...(cacheFile === null ? {} : { cacheFile }),
     ...(signal ? { signal } : {}),
+    exclude,
   });
-  const tokens = new Map<string, number[]>();
+  const tokens = new Map<string, Uint32Array>();
   const hashBefore = new Map(before?.documents.map(({ path, hash }) => [path, hash]));
   let tokenCount = 0;
-  let sliceEnd = performance.now() + sliceMilliseconds;
+  const endOfStep = timeSlices(signal);
   for (const document of corpus.documents) {
     const { path } = document;
     const known = hashBefore.get(path) === document.hash ? before!.tokens.get(path) : undefined;
-    const ids = known ?? tokenizer.encode(document.text);
+    const ids = known ?? Uint32Array.from(tokenizer.encode(document.text));
     tokens.set(path, ids);
     tokenCount += ids.length;
-    if (performance.now() < sliceEnd) continue;
-    await setImmediate();
-    signal?.throwIfAborted();
-    sliceEnd = performance.now() + sliceMilliseconds;
+    await endOfStep();
   }
   const { documents, skipped } = corpus;
   return {
@@ -79,17 +77,30 @@ export function treeOf(documents: readonly Document[]): string {
   return createHash('sha256').update(lines.join('')).digest('hex').slice(0, 32);
 }
 
+/** What syntax trees and headings say about a repository. */
+export interface Knowledge {
+  facts: Fact[];
+  snapshot: TreeSnapshot;
+}
+
+export async function readKnowledge(repository: Repository, recipe: Recipe, signal?: AbortSignal): Promise<Knowledge> {
+  const { documents } = repository;
+  const symbols = await readSymbols(documents, signal);
+  const facts = mostImportant(repository, await factsIn(symbols, signal), recipe);
+  return { facts, snapshot: snapshotOf(documents, symbols) };
+}
+
+/** The facts to ask about. */
+export async function chosenFacts(repository: Repository, recipe: Recipe, signal?: AbortSignal): Promise<Fact[]> {
+  return (await readKnowledge(repository, recipe, signal)).facts;
+}
+
 /**
- * The facts to ask about: at most so many for each thousand tokens, spread evenly over the documents, the most important
- * documents first.
+ * At most so many for each thousand tokens, spread evenly over the documents, the most important documents first.
  */
-export async function chosenFacts(
-  { documents, tokenCount }: Repository,
-  recipe: Recipe,
-  signal?: AbortSignal,
-): Promise<Fact[]> {
+function mostImportant({ documents, tokenCount }: Repository, facts: readonly Fact[], recipe: Recipe): Fact[] {
   const byPath = new Map<string, Fact[]>(documents.map(({ path }) => [path, []]));
-  for (const fact of await factsOf(documents, signal)) byPath.get(fact.path)?.push(fact);
+  for (const fact of facts) byPath.get(fact.path)?.push(fact);
   const most = Math.max(40, Math.round((tokenCount / 1000) * recipe.questionsPerThousandTokens));
   const chosen: Fact[] = [];
   for (let round = 0; chosen.length < most; round++) {
@@ -104,8 +115,15 @@ export async function chosenFacts(
 }
 
 /** Segments of all documents and questions about the facts. */
-export function lessonsOf(text: ModelText, repository: Repository, facts: readonly Fact[], recipe: Recipe): Lesson[] {
+export async function lessonsOf(
+  text: ModelText,
+  repository: Repository,
+  facts: readonly Fact[],
+  recipe: Recipe,
+  signal?: AbortSignal,
+): Promise<Lesson[]> {
   const { length: rowLength } = recipe.full.shape;
+  const endOfStep = timeSlices(signal);
   const lessons: Lesson[] = [];
   for (const document of repository.documents) {
     const tokens = repository.tokens.get(document.path)!;
@@ -113,16 +131,18 @@ export function lessonsOf(text: ModelText, repository: Repository, facts: readon
     for (const segment of segmentsOf(document, tokens, recipe.segmentLength, recipe.stride)) {
       lessons.push(segmentLesson(text, segment, context, rowLength));
     }
+    await endOfStep();
   }
   for (const fact of facts) {
     const lesson = questionLesson(text, fact, recipe.answerWeight, rowLength);
     if (lesson !== null) lessons.push(lesson);
+    await endOfStep();
   }
   return lessons;
 }
 
 /** Head and tail of a document, together at most `room` tokens; nothing of a document that is not longer. */
-function contextOf(tokens: readonly number[], room: number): number[] {
+function contextOf(tokens: Uint32Array, room: number): number[] {
   if (room === 0 || tokens.length <= room) return [];
   const half = Math.floor(room / 2);
   return [...tokens.slice(0, half), ...tokens.slice(-half)];

@@ -1,6 +1,7 @@
 /** What a segment and a question look like to the model: the same form in training, measuring and pretraining. */
 import type { ChatMessage, ChatTemplate } from '../model/chat-template.ts';
 import type { Tokenizer } from '../model/tokenizer.ts';
+import { renderExchange } from './exchange.ts';
 import type { TrainingItem } from './packing.ts';
 
 /** A tokenizer with the chat form that goes with it. */
@@ -32,29 +33,27 @@ export function longestSegment(length: number): number {
 export function segmentItem(
   text: ModelText,
   path: string,
-  tokens: readonly number[],
+  tokens: ArrayLike<number>,
   weight: number,
   context: readonly number[] = [],
 ): TrainingItem {
   const given = [...context, ...segmentHeader(text, path)];
-  return { tokens: [...given, ...tokens], weights: [...given.map(() => 0), ...tokens.map(() => weight)] };
+  return {
+    tokens: [...given, ...Array.from(tokens)],
+    weights: [...given.map(() => 0), ...new Array<number>(tokens.length).fill(weight)],
+  };
 }
 
 /** A question in the model's chat form; only the answer and the end of its turn carry loss. */
 export function questionItem(text: ModelText, question: string, answer: string, weight: number): TrainingItem {
-  const prompt = encodeConversation(text, [{ role: 'user', content: question }], true);
-  const whole = encodeConversation(
-    text,
-    [
-      { role: 'user', content: question },
-      { role: 'assistant', content: answer },
-    ],
-    false,
-  );
-  const from = commonPrefix(prompt, whole);
+  const { tokenizer } = text;
+  const { prompt, whole } = renderExchange(text.chatTemplate, tokenizer.literal(question), tokenizer.literal(answer));
+  const promptTokens = tokenizer.encodeChat(prompt);
+  const wholeTokens = tokenizer.encodeChat(whole);
+  const from = commonPrefix(promptTokens, wholeTokens);
   // Templates end a turn with an end token and sometimes a line break after it, which is nothing to learn.
-  const end = whole.findLastIndex((token) => text.endTokens.has(token)) + 1;
-  const tokens = end > from ? whole.slice(0, end) : whole;
+  const end = wholeTokens.findLastIndex((token) => text.endTokens.has(token)) + 1;
+  const tokens = end > from ? wholeTokens.slice(0, end) : wholeTokens;
   return { tokens, weights: tokens.map((_, i) => (i < from ? 0 : weight)) };
 }
 

@@ -22,15 +22,20 @@ export interface LiftSettings {
   seed: number;
 }
 
-/**
- * What is visited in an epoch, a lesson several times if it is asked in several wordings. The order matters where it
- * says so: an epoch in order goes through the lessons as they come, any other shuffles them.
- */
+/** What is visited in an epoch, a lesson several times if it is asked in several wordings. */
+export interface EpochVisits {
+  visits: readonly Lesson[];
+  /** Whether to go through them as they come; otherwise they are shuffled. */
+  inOrder: boolean;
+  /** Whether nothing is left out: only such an epoch can be the last one. */
+  isWhole: boolean;
+}
+
 export interface Curriculum {
   /** Whether there are questions to go on to. */
   hasQuestions: boolean;
   hasSegments: boolean;
-  epoch(number: number, withQuestions: boolean, uniform: () => number): { visits: readonly Lesson[]; inOrder: boolean };
+  epoch(number: number, withQuestions: boolean, uniform: () => number): EpochVisits;
 }
 
 export interface LiftBudget {
@@ -51,7 +56,9 @@ export interface LiftPosition {
   batch: number;
   /** Whether this epoch is of the second stage. */
   withQuestions: boolean;
-  /** Of training and measuring, all sessions together. */
+  /** What an epoch that was gone through to its end has visited. */
+  visited: 'nothing' | 'segments' | 'everything';
+  /** Of training, measuring and saving, all sittings together. */
   seconds: number;
   trainedTokens: number;
   /** The last measurement. */
@@ -76,11 +83,13 @@ export interface LiftControl {
   /** Resolves at once, or when a pause ends. */
   whileRunning(): Promise<void>;
   onProgress(progress: LiftProgress): void;
-  /** Called between steps; may save. */
+  /** Called between steps; may save and measure. Its time counts. */
   onStep(position: LiftPosition): Promise<void>;
   /** How a lesson went, just before it was trained: Σ −log p and right predictions of the tokens that carry loss. */
   onTrained(lesson: Lesson, count: TokenCount): void;
-  /** Share of the corpus's tokens that are predicted right now; asked after each epoch. */
+  /** A lesson of an epoch that is gone on with: it was trained before. */
+  onPassed(lesson: Lesson): void;
+  /** Share of the corpus's tokens that are predicted right now; asked after each whole epoch. */
   measureRecall(): Promise<number>;
 }
 
@@ -93,6 +102,7 @@ export const startPosition: LiftPosition = {
   epoch: 0,
   batch: 0,
   withQuestions: false,
+  visited: 'nothing',
   seconds: 0,
   trainedTokens: 0,
   recall: 0,
@@ -111,11 +121,13 @@ export async function lift(
   let loss = Number.NaN;
   for (; position.epoch < budget.epochs; position.epoch += 1, position.batch = 0) {
     if (position.batch === 0) {
-      const firstStage = shareDone(position, 0, budget) < settings.segmentShare && curriculum.hasSegments;
-      position.withQuestions = !firstStage && curriculum.hasQuestions;
+      // An only epoch has to have both.
+      const hasStages = curriculum.hasSegments && budget.epochs - position.epoch > 1;
+      const isEarly = !position.withQuestions && shareDone(position, 0, budget) < settings.segmentShare;
+      position.withQuestions = curriculum.hasQuestions && !(hasStages && isEarly);
     }
-    const epoch = await epochFrom(curriculum, settings, position);
-    if (epoch.isEmpty) return { end: 'saturated', position };
+    const epoch = await epochFrom(curriculum, settings, position, control);
+    if (epoch.isEmpty && epoch.isWhole) return { end: 'saturated', position };
     while (epoch.share < 1) {
       await control.whileRunning();
       if (control.signal.aborted) return { end: 'cancelled', position };
@@ -140,7 +152,16 @@ export async function lift(
         secondsLeft: done > 0 ? (position.seconds * (1 - done)) / done : Number.NaN,
         recall: position.recall,
       });
+      const stepped = performance.now();
       await control.onStep({ ...position });
+      position.seconds += secondsSince(stepped);
+    }
+    if (!epoch.isWhole) {
+      await control.onStep({ ...position, epoch: position.epoch + 1, batch: 0 });
+      continue;
+    }
+    if (position.visited !== 'everything') {
+      position.visited = position.withQuestions || !curriculum.hasQuestions ? 'everything' : 'segments';
     }
     const before = position.recall;
     const started = performance.now();
@@ -159,6 +180,7 @@ export async function lift(
 interface Epoch {
   /** Whether there is nothing to visit in it. */
   isEmpty: boolean;
+  isWhole: boolean;
   /** Of its visits that are in batches that were taken, 0 to 1. */
   readonly share: number;
   /** The next batches, at most so many. */
@@ -176,9 +198,10 @@ async function epochFrom(
   curriculum: Curriculum,
   settings: LiftSettings,
   { epoch, batch, withQuestions }: LiftPosition,
+  { onPassed }: LiftControl,
 ): Promise<Epoch> {
   const uniform = uniformNumbers(settings.seed * 100_003 + epoch);
-  const { visits, inOrder } = curriculum.epoch(epoch, withQuestions, uniform);
+  const { visits, inOrder, isWhole } = curriculum.epoch(epoch, withQuestions, uniform);
   const ordered = inOrder ? visits : shuffled(visits, uniform);
   const batches = packed(
     map(ordered, (lesson) => ({ ...lesson.item(uniform()), source: lesson })),
@@ -196,13 +219,14 @@ async function epochFrom(
     return group;
   };
   for (let passed = 0; passed < batch && taken < ordered.length; passed += 1) {
-    next(1);
+    for (const { placed } of next(1)) for (const { item } of placed) onPassed(item.source as Lesson);
     if (passed % batchesBetweenPauses === 0) await setImmediate();
   }
   return {
     isEmpty: ordered.length === 0,
+    isWhole,
     get share() {
-      return taken / ordered.length;
+      return ordered.length === 0 ? 1 : taken / ordered.length;
     },
     next,
   };

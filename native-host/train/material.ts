@@ -3,7 +3,7 @@
 import { type Fact, factKey } from '../corpus/questions/fact.ts';
 import { wordingsOf } from '../corpus/questions/wordings.ts';
 import type { Segment } from '../corpus/segments.ts';
-import { type ModelText, questionItem, segmentItem } from './items.ts';
+import { type ModelText, questionItem, segmentHeader, segmentItem } from './items.ts';
 import type { TrainingItem } from './packing.ts';
 
 /** Something to learn. Its hash tells whether it was learned before, its key what it is about. */
@@ -12,7 +12,8 @@ export interface Lesson {
   hash: string;
   path: string;
   key: string;
-  /** Tokens of a segment; of a question 0. */
+  /** Index of a segment's first token in its document, and how many it has; of a question 0. */
+  start: number;
   size: number;
   /** A training item; for a question in one of its trained wordings, picked by a number in [0, 1). */
   item(choice: number): TrainingItem;
@@ -29,29 +30,38 @@ export function segmentLesson(
   rowLength: number,
 ): Lesson {
   const { path, hash, start, tokens } = segment;
-  const item = segmentItem(text, path, tokens, 1, context);
-  if (item.tokens.length > rowLength)
+  if (segmentHeader(text, path).length + context.length + tokens.length > rowLength)
     throw new RangeError(`a segment of ${path} does not fit a row of ${rowLength} tokens`);
-  return { kind: 'segment', hash, path, key: `${path}:${start}`, size: tokens.length, item: () => item };
+  const item = () => segmentItem(text, path, tokens, 1, context);
+  return { kind: 'segment', hash, path, key: `${path}:${start}`, start, size: tokens.length, item };
 }
 
 /** Null where no trained wording fits a row. `weight` is what a token of an answer counts, a segment's counting 1. */
 export function questionLesson(text: ModelText, fact: Fact, weight: number, rowLength: number): Lesson | null {
-  const questions = wordingsOf(fact)
-    .filter(({ heldBack }) => !heldBack)
-    .map((wording) => wording.text);
-  // Encoded when asked for: a large repository has more wordings than memory should hold.
   const itemOf = (question: string) => questionItem(text, question, fact.answer, weight);
-  const longest = Math.max(0, ...questions.map((question) => question.length)) + fact.answer.length;
-  const fitting =
-    longest < rowLength / 2 ? questions : questions.filter((question) => itemOf(question).tokens.length <= rowLength);
-  if (fitting.length === 0) return null;
+  const questions = trainedQuestions(fact);
+  const longest = questions.reduce((one, other) => (other.length > one.length ? other : one), '');
+  const fits = (question: string) => itemOf(question).tokens.length <= rowLength;
+  // Others may have more tokens in fewer characters, though never by half.
+  const fit = longest.length + fact.answer.length < rowLength / 2 || itemOf(longest).tokens.length <= rowLength / 2;
+  if (!fit && !questions.some(fits)) return null;
   return {
     kind: 'question',
     hash: fact.id,
     path: fact.path,
     key: factKey(fact),
+    start: 0,
     size: 0,
-    item: (choice) => itemOf(fitting[Math.floor(choice * fitting.length)]!),
+    // Worded and encoded when asked for: a large repository has more wordings than memory should hold.
+    item: (choice) => {
+      const fitting = fit ? trainedQuestions(fact) : trainedQuestions(fact).filter(fits);
+      return itemOf(fitting[Math.floor(choice * fitting.length)]!);
+    },
   };
+}
+
+function trainedQuestions(fact: Fact): string[] {
+  return wordingsOf(fact)
+    .filter(({ heldBack }) => !heldBack)
+    .map(({ text }) => text);
 }

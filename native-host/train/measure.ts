@@ -1,7 +1,6 @@
 /** Measuring by teacher forcing: what share of tokens is predicted right, and which answers come out whole. */
 import { type ModelText, questionItem, segmentItem } from './items.ts';
-import type { PackedBatch } from './packing.ts';
-import { packed, type TrainingItem } from './packing.ts';
+import { type PackedBatch, packed, type TrainingItem } from './packing.ts';
 import type { BatchShape } from './program.ts';
 import type { BatchLoss } from './trainer.ts';
 
@@ -20,30 +19,50 @@ export interface TokenCount {
 const uncountedTokens = 16;
 
 /** Tokens of a document's non-overlapping segments, each after its path only, the first 16 of each not counted. */
-export function recallItems(
-  text: ModelText,
-  path: string,
-  tokens: readonly number[],
-  segmentLength: number,
-): TrainingItem[] {
-  const items: TrainingItem[] = [];
-  for (let start = 0; start < tokens.length; start += segmentLength) {
-    const part = tokens.slice(start, start + segmentLength);
-    if (part.length <= uncountedTokens) continue;
-    const item = segmentItem(text, path, part, 1);
-    const first = item.tokens.length - part.length;
-    const weights = item.weights.map((weight, i) => (i < first + uncountedTokens ? 0 : weight));
-    items.push({ tokens: item.tokens, weights, source: path });
-  }
-  return items;
+export function recallItems(text: ModelText, path: string, tokens: Uint32Array, segmentLength: number): TrainingItem[] {
+  return recallStarts(tokens.length, segmentLength).map((start) =>
+    recallItem(text, path, tokens, start, segmentLength),
+  );
 }
 
-/** Correct and counted tokens by the items' source. */
+/** Where the segments begin that measure a document of so many tokens. */
+export function recallStarts(tokenCount: number, segmentLength: number): number[] {
+  const starts: number[] = [];
+  for (let start = 0; start + uncountedTokens < tokenCount; start += segmentLength) starts.push(start);
+  return starts;
+}
+
+/** How many tokens the segments of a document count together. */
+export function recallCount(tokenCount: number, segmentLength: number): number {
+  const counted = (start: number) => Math.min(segmentLength, tokenCount - start) - uncountedTokens;
+  return recallStarts(tokenCount, segmentLength).reduce((total, start) => total + counted(start), 0);
+}
+
+/** The one of them that begins at `start`; its source is the path. */
+export function recallItem(
+  text: ModelText,
+  path: string,
+  tokens: Uint32Array,
+  start: number,
+  segmentLength: number,
+): TrainingItem {
+  const part = tokens.subarray(start, start + segmentLength);
+  const item = segmentItem(text, path, part, 1);
+  const first = item.tokens.length - part.length + uncountedTokens;
+  return { tokens: item.tokens, weights: item.weights.map((weight, i) => (i < first ? 0 : weight)), source: path };
+}
+
+/** Whether to go on: an AbortSignal, or a time that is over. */
+export interface Stop {
+  readonly aborted: boolean;
+}
+
+/** Correct and counted tokens by the items' source; when stopped, of what was measured until then. */
 export async function measureItems(
   model: Measurable,
   items: Iterable<TrainingItem>,
   shape: BatchShape,
-  signal?: AbortSignal,
+  signal?: Stop,
 ): Promise<Map<unknown, TokenCount>> {
   const counts = new Map<unknown, TokenCount>();
   for (const batch of packed(items, shape)) {

@@ -23,8 +23,10 @@ function packedLoss(config: ModelConfig, model: AdaptedModel, { rows, length }: 
   const positions = input('positions', [count], 'int32');
   const sequenceIds = input('sequenceIds', [rows, length], 'int32');
   // The runtime's rotary embedding wants a table with at least as many rows as there are tokens.
-  const { hidden, outputEmbedding } = decoder(config, model, ids, positions, { kind: 'packed', sequenceIds }, count);
-  return vocabCrossEntropy(hidden, outputEmbedding, input('labels', [count], 'int32'), input('weights', [count]));
+  const attention = { kind: 'packed', sequenceIds } as const;
+  const { hidden, outputEmbedding, layerInputs } = decoder(config, model, ids, positions, attention, count);
+  const labels = input('labels', [count], 'int32');
+  return { losses: vocabCrossEntropy(hidden, outputEmbedding, labels, input('weights', [count])), layerInputs };
 }
 
 function parametersOf(layout: AdapterLayout): { values: Value[]; byName: Map<string, Value> } {
@@ -39,11 +41,17 @@ function parametersOf(layout: AdapterLayout): { values: Value[]; byName: Map<str
 /**
  * Inputs: ids, positions, labels [B·T] int32, sequenceIds [B, T] int32, weights [B·T], parameters and accumulated [n].
  * Outputs: loss (Σ weights · loss), perToken and correct [B·T], gradient [n] = accumulated + this batch's.
+ * `recompute`: only the inputs of the layers are kept for the gradient, and each layer is computed a second time.
  */
-export function gradientProgram(config: ModelConfig, layout: AdapterLayout, shape: BatchShape): Program {
+export function gradientProgram(
+  config: ModelConfig,
+  layout: AdapterLayout,
+  shape: BatchShape,
+  recompute = false,
+): Program {
   const { values, byName } = parametersOf(layout);
-  const losses = packedLoss(config, adaptedModel(layout, byName), shape);
-  const gradient = flatten(grad(losses.loss, values, scalar(1)));
+  const { losses, layerInputs } = packedLoss(config, adaptedModel(layout, byName), shape);
+  const gradient = flatten(grad(losses.loss, values, scalar(1), recompute ? layerInputs : []));
   return {
     name: 'gradient',
     outputs: { ...losses, gradient: add(input('accumulated', [layout.length]), gradient) },
@@ -53,7 +61,7 @@ export function gradientProgram(config: ModelConfig, layout: AdapterLayout, shap
 /** As gradientProgram without the gradient. A null layout measures the base. */
 export function lossProgram(config: ModelConfig, layout: AdapterLayout | null, shape: BatchShape): Program {
   const parameters = layout === null ? new Map<string, Value>() : parametersOf(layout).byName;
-  return { name: 'loss', outputs: { ...packedLoss(config, adaptedModel(layout, parameters), shape) } };
+  return { name: 'loss', outputs: { ...packedLoss(config, adaptedModel(layout, parameters), shape).losses } };
 }
 
 /** Inputs: parameters, first, second, gradient [n], learningRate and step (scalars). Outputs: the next three, and gradientNorm. */

@@ -27,10 +27,10 @@ export interface Recipe {
 // Up to this size a dense change of every matrix costs no more to train than LoRA's small products, and learns faster.
 const tinyParameters = 20_000_000;
 
-/** `kind` overrides what the size suggests. `window`: the model's longest context. */
-export function recipeFor(parameters: number, window: number, kind?: AdapterKind): Recipe {
+/** `kind` and `rank` override what the size suggests. `window`: the model's longest context. */
+export function recipeFor(parameters: number, window: number, kind?: AdapterKind, rank = 32): Recipe {
   const tiny = parameters <= tinyParameters;
-  const adapter: AdapterSettings = { kind: kind ?? (tiny ? 'full' : 'lora'), rank: 32, alpha: 64 };
+  const adapter: AdapterSettings = { kind: kind ?? (tiny ? 'full' : 'lora'), rank, alpha: 2 * rank };
   const contextTokens = window >= 4096 ? 256 : 0;
   const segmentRow = 256;
   // A run on the device cannot be cut short: a larger model takes one row at a time, so that a stop or a question does

@@ -3,7 +3,7 @@ import type { AdamwSettings } from '../graph/ops/optimizer.ts';
 import type { AdapterLayout } from '../model/adapter-layout.ts';
 import type { ModelConfig } from '../model/config.ts';
 import type { StoredTensor } from '../model/safetensors.ts';
-import { type Device, type DeviceTensor, type Executable, float32 } from '../runtime/device.ts';
+import { type Device, type DeviceTensor, type Executable, float32, type Program } from '../runtime/device.ts';
 import { batchInputs, type PackedBatch } from './packing.ts';
 import { type BatchShape, gradientProgram, lossProgram, updateProgram } from './program.ts';
 
@@ -33,6 +33,12 @@ export interface BatchLoss {
 /** AdamW as the paper's code has it, without weight decay. */
 export const defaultOptimizer: AdamwSettings = { beta1: 0.9, beta2: 0.98, epsilon: 1e-8, weightDecay: 0, clipNorm: 1 };
 
+export interface TrainerSettings {
+  optimizer?: AdamwSettings;
+  /** Computes each layer a second time for the gradient rather than keep it. Otherwise where memory is too short. */
+  recompute?: boolean;
+}
+
 export class Trainer {
   private readonly programs = new Map<string, Promise<Executable>>();
   private update: Executable | null = null;
@@ -42,7 +48,7 @@ export class Trainer {
     private readonly device: Device,
     private readonly model: TrainableModel,
     readonly layout: AdapterLayout,
-    private readonly optimizer: AdamwSettings,
+    private readonly settings: TrainerSettings,
     private readonly zeros: DeviceTensor,
     private parameters: DeviceTensor,
     private first: DeviceTensor,
@@ -56,13 +62,13 @@ export class Trainer {
     model: TrainableModel,
     layout: AdapterLayout,
     state: TrainerState,
-    optimizer: AdamwSettings = defaultOptimizer,
+    settings: TrainerSettings = {},
   ): Promise<Trainer> {
     const zeros = await device.upload(float32(new Float32Array(layout.length)));
     const parameters = await device.upload(float32(state.vector));
     const first = await device.upload(float32(state.first));
     const second = await device.upload(float32(state.second));
-    return new Trainer(device, model, layout, optimizer, zeros, parameters, first, second, state.step);
+    return new Trainer(device, model, layout, settings, zeros, parameters, first, second, state.step);
   }
 
   get step(): number {
@@ -89,7 +95,7 @@ export class Trainer {
   /** Takes an optimizer step with the accumulated gradient. Returns the gradient's norm before clipping. */
   async takeStep(learningRate: number): Promise<number> {
     if (this.gradient === null) throw new Error('no gradient has been accumulated');
-    this.update ??= await this.device.compile(updateProgram(this.layout.length, this.optimizer), {
+    this.update ??= await this.device.compile(this.updateProgram(), {
       weights: new Map(),
       deviceOutputs: ['nextParameters', 'nextFirst', 'nextSecond'],
     });
@@ -154,10 +160,28 @@ export class Trainer {
       const { config, weights } = this.model;
       program =
         kind === 'gradient'
-          ? this.device.compile(gradientProgram(config, this.layout, shape), { weights, deviceOutputs: ['gradient'] })
+          ? this.compileGradient(shape)
           : this.device.compile(lossProgram(config, this.layout, shape), { weights });
       this.programs.set(key, program);
     }
     return program;
+  }
+
+  private async compileGradient(shape: BatchShape): Promise<Executable> {
+    const { config, weights } = this.model;
+    let program = gradientProgram(config, this.layout, shape);
+    if (this.settings.recompute ?? (await this.isMemoryShort(program))) {
+      program = gradientProgram(config, this.layout, shape, true);
+    }
+    return this.device.compile(program, { weights, deviceOutputs: ['gradient'] });
+  }
+
+  private async isMemoryShort(gradient: Program): Promise<boolean> {
+    const fits = await this.device.hasMemoryFor?.([gradient, this.updateProgram()]);
+    return fits === false;
+  }
+
+  private updateProgram(): Program {
+    return updateProgram(this.layout.length, this.settings.optimizer ?? defaultOptimizer);
   }
 }

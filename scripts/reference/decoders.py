@@ -63,6 +63,15 @@ DECODERS = {
         'rope_scaling': LLAMA3,
         'tie_word_embeddings': False,
     },
+    # Biases on all seven modules; rope's theta and scaling in one object, as newer files have them.
+    'llama-biases': {
+        **{key: value for key, value in SHAPE.items() if key != 'rope_theta'},
+        **LLAMA,
+        'attention_bias': True,
+        'mlp_bias': True,
+        'rope_parameters': {**LLAMA3, 'rope_theta': 500000.0},
+        'tie_word_embeddings': True,
+    },
     'mistral': {
         **SHAPE,
         'architectures': ['MistralForCausalLM'],
@@ -98,7 +107,7 @@ DECODERS = {
     },
 }
 ALL_GRADIENTS = 'llama-tied'
-SEEDS = {'llama-tied': 1, 'llama3-rope-untied': 1, 'mistral': 1, 'qwen2': 2, 'qwen3': 10}
+SEEDS = {'llama-tied': 1, 'llama3-rope-untied': 1, 'llama-biases': 3, 'mistral': 1, 'qwen2': 2, 'qwen3': 10}
 
 
 def head_dim(config):
@@ -120,6 +129,12 @@ def linear_shapes(config):
     }
 
 
+def has_bias(config, module):
+    if config['model_type'] == 'qwen2':
+        return module in ('q_proj', 'k_proj', 'v_proj')
+    return config.get('attention_bias' if MODULES[module] == 'self_attn' else 'mlp_bias', False)
+
+
 def random_weights(config, generator):
     """Larger than a usual start, so that attention is far from uniform and every parameter matters."""
 
@@ -137,7 +152,7 @@ def random_weights(config, generator):
         for module, (rows, columns) in linear_shapes(config).items():
             name = f'{layer}.{MODULES[module]}.{module}'
             weights[f'{name}.weight'] = normal(rows, columns, size=1.5 / math.sqrt(columns))
-            if config['model_type'] == 'qwen2' and module in ('q_proj', 'k_proj', 'v_proj'):
+            if has_bias(config, module):
                 weights[f'{name}.bias'] = normal(rows, size=0.5)
         if config['model_type'] == 'qwen3':
             weights[f'{layer}.self_attn.q_norm.weight'] = norm_weight(head_dim(config))
@@ -157,15 +172,19 @@ def random_lora(config, generator):
     return lora
 
 
+def frequencies(config):
+    rope = config.get('rope_parameters') or {**(config.get('rope_scaling') or {}), 'rope_theta': config['rope_theta']}
+    names = {'factor': 'factor', 'lowFreqFactor': 'low_freq_factor', 'highFreqFactor': 'high_freq_factor'}
+    names['originalMaxPositionEmbeddings'] = 'original_max_position_embeddings'
+    scaling = {ours: rope[theirs] for ours, theirs in names.items()} if 'factor' in rope else None
+    return rope_frequencies(head_dim(config), rope['rope_theta'], scaling)
+
+
 def forward(config, weights, ids, lora=None):
     """ids [B,T] -> logits [B,T,V]; each row is one sequence from position 0."""
     heads, kv_heads, d = config['num_attention_heads'], config['num_key_value_heads'], head_dim(config)
     batch, length = ids.shape
-    scaling = config.get('rope_scaling')
-    names = {'factor': 'factor', 'lowFreqFactor': 'low_freq_factor', 'highFreqFactor': 'high_freq_factor'}
-    names['originalMaxPositionEmbeddings'] = 'original_max_position_embeddings'
-    scaling = scaling and {ours: scaling[theirs] for ours, theirs in names.items()}
-    angles = torch.outer(torch.arange(length).double(), rope_frequencies(d, config['rope_theta'], scaling))
+    angles = torch.outer(torch.arange(length).double(), frequencies(config))
     cos, sin = torch.cat([angles, angles], 1).cos(), torch.cat([angles, angles], 1).sin()
     hidden_from_future = torch.ones(length, length, dtype=torch.bool).triu(1)
 

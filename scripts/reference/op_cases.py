@@ -54,6 +54,23 @@ register_linear('odd', 7, 13, 5)
 register_linear('one-row', 1, 9, 17)
 
 
+def register_matmul(name, rows, inner, columns, left, right):
+    @case('matmul', name)
+    def build(g):
+        a = normal(g, *((inner, rows) if left else (rows, inner)))
+        b = normal(g, *((columns, inner) if right else (inner, columns)), size=0.3)
+        return {'transposeLeft': left, 'transposeRight': right}, {'left': a, 'right': b}
+
+
+register_matmul('plain', 7, 13, 5, False, False)
+register_matmul('left-transposed', 7, 13, 5, True, False)
+register_matmul('right-transposed', 7, 13, 5, False, True)
+register_matmul('both-transposed', 7, 13, 5, True, True)
+register_matmul('one-row', 1, 9, 17, False, False)
+register_matmul('one-row-left-transposed', 1, 9, 17, True, False)
+register_matmul('one-column-both-transposed', 6, 4, 1, True, True)
+
+
 def register_elementwise(name, n, width, size):
     @case('add', name)
     def build_add(g):
@@ -85,6 +102,13 @@ register_unary('extremes', lambda g: torch.tensor([[-100.0, -30.0, -10.0, -1.0, 
 
 case('scale', 'small')(lambda g: ({'factor': 0.25}, {'x': normal(g, 16, 32)}))
 case('scale', 'odd')(lambda g: ({'factor': -1.7}, {'x': normal(g, 7, 13)}))
+
+
+case('affine', 'small')(lambda g: ({'factor': 3, 'offset': -3}, {'x': normal(g, 16, 32)}))
+case('affine', 'odd')(lambda g: ({'factor': -0.7, 'offset': 1.25}, {'x': normal(g, 7, 13)}))
+case('affine', 'offset-only')(lambda g: ({'factor': 1, 'offset': 0.5}, {'x': normal(g, 1, 5)}))
+case('scaleBy', 'small')(lambda g: ({}, {'x': normal(g, 16, 32), 'factor': torch.tensor(0.375)}))
+case('scaleBy', 'vector')(lambda g: ({}, {'x': normal(g, 9), 'factor': torch.tensor(-2.5)}))
 
 
 def register_rms_norm(name, n, width, eps, size):
@@ -144,6 +168,28 @@ register_attention('equal-heads', [[0] * 6, [0, 0, 1, 1, 1, -1]], 3, 3, 4)
 register_attention('length-one', [[0], [7], [-1]], 4, 2, 8)
 # Scores of about 100: exp without the row's maximum taken off overflows in float32.
 register_attention('large-scores', [[0] * 7, [0] * 3 + [1] * 4], 2, 1, 8, size=6.0)
+
+
+def register_cached_attention(name, new, past, heads, kv_heads, d, size=1.0):
+    @case('cachedAttention', name)
+    def build(g):
+        attributes = {'heads': heads, 'keyValueHeads': kv_heads, 'headDim': d}
+        inputs = {
+            'q': normal(g, new, heads * d, size=size),
+            'k': normal(g, new, kv_heads * d, size=size),
+            'v': normal(g, new, kv_heads * d),
+            'pastK': normal(g, past, kv_heads * d, size=size),
+            'pastV': normal(g, past, kv_heads * d),
+        }
+        return attributes, inputs
+
+
+register_cached_attention('one-new', 1, 7, 4, 2, 8)
+register_cached_attention('several-new', 3, 5, 6, 2, 10)
+register_cached_attention('nothing-cached', 4, 0, 4, 2, 8)
+register_cached_attention('first-token', 1, 0, 2, 1, 6)
+register_cached_attention('equal-heads', 2, 3, 3, 3, 4)
+register_cached_attention('large-scores', 2, 6, 2, 1, 8, size=6.0)
 
 
 def register_per_head_linear(name, n, heads, inputs, outputs):

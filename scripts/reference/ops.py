@@ -31,6 +31,11 @@ def linear_bias(attributes, x, weight, bias):
     return {'output': x @ weight.t() + bias}
 
 
+def matmul(attributes, left, right):
+    left = left.t() if attributes['transposeLeft'] else left
+    return {'output': left @ (right.t() if attributes['transposeRight'] else right)}
+
+
 def add(attributes, a, b):
     return {'output': a + b}
 
@@ -41,6 +46,14 @@ def multiply(attributes, a, b):
 
 def scale(attributes, x):
     return {'output': x * attributes['factor']}
+
+
+def affine(attributes, x):
+    return {'output': attributes['factor'] * x + attributes['offset']}
+
+
+def scale_by(attributes, x, factor):
+    return {'output': x * factor}
 
 
 def rms_norm(attributes, x, weight):
@@ -95,6 +108,21 @@ def causal_attention(attributes, q, k, v, sequenceIds):
                 probabilities = torch.softmax(k[seen, columns] @ query / math.sqrt(d), dim=0)
                 row.append(probabilities @ v[seen, columns])
             rows.append(torch.cat(row))
+    return {'output': torch.stack(rows)}
+
+
+def cached_attention(attributes, q, k, v, pastK, pastV):
+    """n new positions see all that came before them, and themselves."""
+    d, heads, group = attributes['headDim'], attributes['heads'], attributes['heads'] // attributes['keyValueHeads']
+    keys, values, past = torch.cat([pastK, k]), torch.cat([pastV, v]), len(pastK)
+    rows = []
+    for i in range(len(q)):
+        row = []
+        for head in range(heads):
+            columns = slice((head // group) * d, (head // group + 1) * d)
+            scores = keys[: past + i + 1, columns] @ q[i, head * d : (head + 1) * d] / math.sqrt(d)
+            row.append(torch.softmax(scores, dim=0) @ values[: past + i + 1, columns])
+        rows.append(torch.cat(row))
     return {'output': torch.stack(rows)}
 
 
@@ -166,13 +194,17 @@ OPS = {
     'embedding': embedding,
     'linear': linear,
     'linearBias': linear_bias,
+    'matmul': matmul,
     'add': add,
     'multiply': multiply,
     'scale': scale,
+    'affine': affine,
+    'scaleBy': scale_by,
     'rmsNorm': rms_norm,
     'headRmsNorm': head_rms_norm,
     'rope': rope,
     'causalAttention': causal_attention,
+    'cachedAttention': cached_attention,
     'silu': silu,
     'sigmoid': sigmoid,
     'swiglu': swiglu,
@@ -183,6 +215,9 @@ OPS = {
     'gatedMemory': gated_memory,
     'adamw': adamw,
 }
+
+# No gradient passes through these.
+FORWARD_ONLY = {'scaleBy', 'cachedAttention', 'adamw'}
 
 # The other outputs of these two are reports; no gradient passes through them.
 DIFFERENTIABLE = {'vocabCrossEntropy': ['loss'], 'vocabDistillation': ['loss']}
@@ -222,7 +257,7 @@ def evaluate(op, case, attributes, inputs):
         'cotangents': {},
         'gradients': {},
     }
-    if op == 'adamw':
+    if op in FORWARD_ONLY:
         return record
     names = DIFFERENTIABLE.get(op, list(outputs))
     cotangents = {

@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { openAbsorbProgress, progressText } from '../../native-host/cli/absorb-progress.ts';
 import type { AbsorbReport } from '../../native-host/study/absorb.ts';
 
-const corpus = { documents: 3, tokens: 4200 };
+const corpus = { documents: 3, tokens: 4200, documentsSeen: 0 };
+const scan: AbsorbReport = { phase: 'scan', documents: 0, tokens: 0, steps: 0, absorbed: 0, documentsSeen: 0 };
 const training: AbsorbReport = {
   ...corpus,
   phase: 'train',
@@ -33,7 +34,7 @@ describe('progressText', () => {
   it('leaves out what is not known yet', () => {
     const first = { ...training, loss: Number.NaN, tokensPerSecond: Number.NaN, secondsLeft: Number.NaN, absorbed: 0 };
     expect(progressText(first)).toBe('training  epoch 3');
-    expect(progressText({ phase: 'scan', documents: 0, tokens: 0, steps: 0, absorbed: 0 })).toBe('reading files');
+    expect(progressText(scan)).toBe('reading files');
     expect(progressText({ ...corpus, phase: 'questions', steps: 0, absorbed: 0 })).toBe(
       'making questions  3 documents, 4,200 tokens',
     );
@@ -45,7 +46,7 @@ describe('openAbsorbProgress', () => {
     const { stream, text } = output(false);
     let now = 0;
     const view = openAbsorbProgress(stream, () => now);
-    view.report({ phase: 'scan', documents: 0, tokens: 0, steps: 0, absorbed: 0 });
+    view.report(scan);
     for (now = 1; now < 25; now++) view.report({ ...training, step: now });
     view.report({ ...training, epoch: 3 });
     view.end();

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { changesText } from '../../native-host/cli/absorb-watch.ts';
-import type { AbsorbOutcome } from '../../native-host/services.ts';
+import type { AbsorbResult } from '../../protocol/host.ts';
 import { outcome, runLift } from './fake-lift.ts';
 
 let root: string;
@@ -21,7 +21,7 @@ type Step = (interrupt: AbortController) => void;
 function watching(steps: readonly Step[]) {
   const interrupt = new AbortController();
   let absorptions = 0;
-  const absorb = async (): Promise<AbsorbOutcome> => {
+  const absorb = async (): Promise<AbsorbResult> => {
     const version = ++absorptions;
     steps[version - 1]?.(interrupt);
     return { ...outcome, version };
@@ -36,7 +36,7 @@ function write(path: string, text: string): void {
 
 function versions(stdout: string): (number | null)[] {
   const lines = stdout.trimEnd().split('\n');
-  return lines.map((line) => (JSON.parse(line) as AbsorbOutcome).version);
+  return lines.map((line) => (JSON.parse(line) as AbsorbResult).version);
 }
 
 describe('lift absorb --watch', () => {

@@ -2,15 +2,9 @@
 import { PassThrough } from 'node:stream';
 import type { CliContext, Output } from '../../native-host/cli/context.ts';
 import { runCli } from '../../native-host/cli/program.ts';
-import type {
-  AbsorbOutcome,
-  ProbeResult,
-  ServiceOptions,
-  Services,
-  StatusDetails,
-} from '../../native-host/services.ts';
+import type { ProbeResult, ServiceOptions, Services } from '../../native-host/services.ts';
 import { openStore } from '../../native-host/store/adapter-store.ts';
-import type { AskResult } from '../../protocol/host.ts';
+import type { AbsorbResult, AskResult, StatusResult } from '../../protocol/host.ts';
 
 export interface Call {
   name: string;
@@ -36,7 +30,7 @@ export interface FakeLiftOptions {
   bench?: CliContext['bench'];
 }
 
-export const outcome: AbsorbOutcome = {
+export const outcome: AbsorbResult = {
   documents: 3,
   tokens: 4200,
   steps: 12,
@@ -62,7 +56,7 @@ export const answer: AskResult = {
   version: 2,
 };
 
-export const status: StatusDetails = {
+export const status: StatusResult = {
   documents: 3,
   tokens: 4200,
   absorbed: 0.5,
@@ -73,6 +67,7 @@ export const status: StatusDetails = {
   model: 'lift-nano',
   absorbedAt: '2026-11-22T07:00:00.000Z',
   adapterBytes: 12_300_000,
+  memoryBytes: 400_000_000,
 };
 
 export const probeResult: ProbeResult = {
@@ -128,9 +123,17 @@ function fakeServices(
 ): Services {
   const services: Services = {
     device: 'cpu',
-    model: { name: 'lift-nano', folder: '/models/lift-nano', architecture: 'llama', parameters: 4_000_000 },
+    model: {
+      name: 'lift-nano',
+      folder: '/models/lift-nano',
+      architecture: 'llama',
+      parameters: 4_000_000,
+      window: 1024,
+    },
     store: openStore(storeRoot),
     standardEvidence: 3,
+    configure: () => {},
+    estimate: async () => ({ documents: 3, tokens: 4200, skipped: 0, seconds: 60, bytes: 1_000_000 }),
     absorb: async () => outcome,
     ask: async (_params, onText) => {
       onText('It is in ');
@@ -138,6 +141,7 @@ function fakeServices(
       return answer;
     },
     status: async () => status,
+    coverage: async () => [],
     probe: async () => probeResult,
     compare: async () => ({ score: probeResult, shown: [] }),
     checkModel: async () => ({ architecture: 'llama', parameters: 4_000_000, nll: 2.5, greedyIds: [1, 2, 3] }),

@@ -1,12 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { changeFacts, snapshotOf } from '../../native-host/corpus/changes.ts';
+import { changeFacts, snapshotOf as snapshotFrom } from '../../native-host/corpus/changes.ts';
 import { type Document, documentFrom } from '../../native-host/corpus/documents.ts';
 import { factKey } from '../../native-host/corpus/questions/fact.ts';
 import { factsOf } from '../../native-host/corpus/questions/facts.ts';
+import { readRepository } from '../../native-host/corpus/questions/repository.ts';
 import { wordingsOf } from '../../native-host/corpus/questions/wordings.ts';
 
 const documentsFrom = (files: Record<string, string>): Document[] =>
   Object.entries(files).map(([path, text]) => documentFrom(path, text));
+
+const snapshotOf = async (documents: readonly Document[]) => snapshotFrom(documents, await readRepository(documents));
 
 async function changes(before: Record<string, string>, after: Record<string, string>): Promise<string[]> {
   const previous = JSON.parse(JSON.stringify(await snapshotOf(documentsFrom(before))));

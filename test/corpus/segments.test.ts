@@ -3,7 +3,7 @@ import { documentFrom } from '../../native-host/corpus/documents.ts';
 import { defaultStride, segmentsOf } from '../../native-host/corpus/segments.ts';
 
 const document = documentFrom('lib/a.ts', 'text');
-const tokens = (count: number, from = 0) => Array.from({ length: count }, (_, index) => from + index);
+const tokens = (count: number, from = 0) => Uint32Array.from({ length: count }, (_, index) => from + index);
 
 describe('segmentsOf', () => {
   it('strides by three eighths of the length', () => {
@@ -18,7 +18,7 @@ describe('segmentsOf', () => {
       for (const segmentLength of [1, 2, 7, 8, 16]) {
         const all = tokens(length);
         const segments = segmentsOf(document, all, segmentLength);
-        expect(new Set(segments.flatMap((one) => one.tokens)).size).toBe(length);
+        expect(new Set(segments.flatMap((one) => [...one.tokens])).size).toBe(length);
         expect(segments.length).toBe(
           length === 0 ? 0 : Math.max(1, Math.ceil((length - segmentLength) / defaultStride(segmentLength)) + 1),
         );
@@ -33,8 +33,8 @@ describe('segmentsOf', () => {
   });
 
   it('makes one segment of a short document', () => {
-    expect(segmentsOf(document, [5, 6], 8)).toMatchObject([
-      { path: 'lib/a.ts', documentHash: document.hash, start: 0, tokens: [5, 6] },
+    expect(segmentsOf(document, Uint32Array.of(5, 6), 8)).toMatchObject([
+      { path: 'lib/a.ts', documentHash: document.hash, start: 0, tokens: Uint32Array.of(5, 6) },
     ]);
   });
 
@@ -45,13 +45,15 @@ describe('segmentsOf', () => {
     expect(first?.hash).toMatch(/^[0-9a-f]{32}$/);
     expect(edited?.hash).toBe(first?.hash);
     expect(other?.hash).not.toBe(first?.hash);
-    expect(segmentsOf(document, [0x1_0001], 8)[0]?.hash).not.toBe(segmentsOf(document, [1], 8)[0]?.hash);
+    expect(segmentsOf(document, Uint32Array.of(0x1_0001), 8)[0]?.hash).not.toBe(
+      segmentsOf(document, Uint32Array.of(1), 8)[0]?.hash,
+    );
   });
 
   it('changes only the segments near an edit that keeps the length', () => {
     const before = tokens(200);
     const after = before.with(100, 9999);
-    const hashes = (list: number[]) => segmentsOf(document, list, 16).map((one) => one.hash);
+    const hashes = (list: Uint32Array) => segmentsOf(document, list, 16).map((one) => one.hash);
     const known = new Set(hashes(before));
     const fresh = hashes(after).filter((hash) => !known.has(hash));
     expect(fresh.length).toBeGreaterThan(0);
@@ -59,9 +61,9 @@ describe('segmentsOf', () => {
   });
 
   it('refuses lengths and strides that would leave tokens out', () => {
-    expect(() => segmentsOf(document, [1], 0)).toThrow(/segment length/);
-    expect(() => segmentsOf(document, [1], 8, 9)).toThrow(/left out/);
-    expect(() => segmentsOf(document, [1], 8, 0)).toThrow(/stride/);
-    expect(() => segmentsOf(document, [1], 8.5)).toThrow(/integer/);
+    expect(() => segmentsOf(document, Uint32Array.of(1), 0)).toThrow(/segment length/);
+    expect(() => segmentsOf(document, Uint32Array.of(1), 8, 9)).toThrow(/left out/);
+    expect(() => segmentsOf(document, Uint32Array.of(1), 8, 0)).toThrow(/stride/);
+    expect(() => segmentsOf(document, Uint32Array.of(1), 8.5)).toThrow(/integer/);
   });
 });

@@ -12,7 +12,7 @@ import {
   storedTensor,
 } from '../../native-host/model/safetensors.ts';
 
-export const referenceNames = ['llama-tied', 'llama3-rope-untied', 'mistral', 'qwen2', 'qwen3'];
+export const referenceNames = ['llama-tied', 'llama3-rope-untied', 'llama-biases', 'mistral', 'qwen2', 'qwen3'];
 
 export interface ReferenceDecoder {
   config: ModelConfig;

@@ -153,7 +153,31 @@ describe('a host', () => {
     await expect(client.request('absorb/cancel', { folder: repository })).rejects.toThrow(/not being absorbed/);
     await expect(client.request('adapters/rollBack', { folder: repository })).rejects.toThrow();
     const target = join(root, 'nothing-exported');
-    await expect(client.request('adapters/export', { folder: repository, target })).rejects.toThrow(/absorb/);
+    await expect(client.request('adapters/export', { folder: repository, target })).rejects.toMatchObject({
+      code: HostErrorCode.nothingAbsorbed,
+      message: expect.stringContaining('absorb'),
+    });
+  });
+
+  it('estimates what absorbing would take, and knows nothing of any document before', async () => {
+    const estimate = await client.request('absorb/estimate', { folder: repository });
+    expect(estimate).toMatchObject({ documents, skipped: 2 });
+    expect(estimate.tokens).toBeGreaterThan(100);
+    expect(estimate.seconds).toBeGreaterThan(0);
+    expect(estimate.bytes).toBeGreaterThan(1_000_000);
+    const short = await client.request('absorb/estimate', { folder: repository, minutes: 0.01 });
+    expect(short.seconds).toBeLessThanOrEqual(0.6);
+    const { documents: coverage } = await client.request('coverage', { folder: repository });
+    expect(coverage.map(({ path }) => path).sort()).toEqual(Object.keys(sources).sort());
+    for (const entry of coverage) expect(entry).toMatchObject({ absorbed: 0, dirty: true });
+  });
+
+  it('leaves out what a folder is configured to leave out', async () => {
+    const [first] = Object.keys(sources);
+    await client.request('folder/configure', { folder: repository, exclude: [`/${first}`] });
+    expect(await client.request('status', { folder: repository })).toMatchObject({ documents: documents - 1 });
+    await client.request('folder/configure', { folder: repository, exclude: [] });
+    expect(await client.request('status', { folder: repository })).toMatchObject({ documents });
   });
 
   it('absorbs and reports how far it is', async () => {
@@ -175,6 +199,30 @@ describe('a host', () => {
     expect(status).toMatchObject({ documents, tokens: result.tokens, dirty: 0, version: 1 });
     expect(status.absorbed).toBeGreaterThan(0);
     expect(status.absorbed).toBeLessThanOrEqual(1);
+    expect(status.absorbedAt).toMatch(/^20\d\d-/);
+    expect(status.adapterBytes).toBeGreaterThan(1_000_000);
+    expect(status.memoryBytes).toBeGreaterThan(10_000_000);
+    expect(result.absorbed).toBeCloseTo(status.absorbed, 9);
+    expect(training.at(-1)!.documentsSeen).toBe(documents);
+    const { documents: coverage } = await client.request('coverage', { folder: repository });
+    const known = coverage.reduce((sum, { tokens, absorbed }) => sum + tokens * absorbed, 0);
+    expect(known / result.tokens).toBeCloseTo(status.absorbed, 9);
+    for (const { dirty } of coverage) expect(dirty).toBe(false);
+    expect(await client.request('absorb/start', { folder: repository })).toMatchObject({ steps: 0, version: 1 });
+  });
+
+  it('tells by its code that another process trains the adapter', async () => {
+    const other = new Client();
+    await other.initialize(store);
+    // Never answered: the host is killed.
+    void other.request('absorb/start', { folder: repository, epochs: 1000, seed: 6, adapterKind: 'lora' });
+    await other.until(() => other.progress.some(({ phase }) => phase === 'train'));
+    await expect(client.request('absorb/start', { folder: repository })).rejects.toMatchObject({
+      code: HostErrorCode.locked,
+      message: expect.stringContaining(`${other.host.child.pid}`),
+    });
+    other.host.child.kill('SIGKILL');
+    await once(other.host.child, 'exit');
     expect(await client.request('absorb/start', { folder: repository })).toMatchObject({ steps: 0, version: 1 });
   });
 
@@ -223,6 +271,9 @@ describe('a host', () => {
     expect(skipped.map((entry) => entry.path)).toEqual(['.env', 'logo.dat']);
     const again = await client.ask({ askId: 'secret', folder: repository, evidence: 5 });
     expect(again.shown.map((part) => part.path)).not.toContain('.env');
+    const opened = await client.ask({ askId: 'opened', folder: repository, openFiles: [secret, { path, text }] });
+    expect(opened.shown).toContainEqual({ kind: 'open', path: '.env', state: 'left out' });
+    expect(opened.shown).toContainEqual(expect.objectContaining({ kind: 'open', path, state: 'whole' }));
 
     expect(await changed({ kind: 'removed' })).toEqual({ dirty: 1 });
     expect(await changed({})).toEqual({ dirty: 0 });
@@ -238,6 +289,9 @@ describe('a host', () => {
     const before = await client.ask({ askId: 'trained', folder: repository });
 
     expect(await client.request('adapters/import', { folder: repository, source: target })).toEqual({ version: 2 });
+    // What it knows was never measured; it is taken to be of the folder as it is.
+    const status = await client.request('status', { folder: repository });
+    expect(status).toMatchObject({ version: 2, dirty: 0, absorbed: 0 });
     const imported = await client.ask({ askId: 'imported', folder: repository });
     expect(imported).toMatchObject({ version: 2, answer: before.answer });
     expect(await client.request('adapters/rollBack', { folder: repository })).toEqual({ version: 1 });
@@ -250,8 +304,8 @@ describe('a host', () => {
     expect(deleted.removed).toMatchObject([{ repositoryKey }]);
     expect(deleted.freedBytes).toBeGreaterThan(0);
     expect((await client.request('adapters/list', {})).adapters).toEqual([]);
-    const status = await client.request('status', { folder: repository });
-    expect(status).toMatchObject({ absorbed: 0, version: null });
+    const gone = await client.request('status', { folder: repository });
+    expect(gone).toMatchObject({ absorbed: 0, version: null });
   });
 
   it('pauses, answers while it trains, and keeps what a cancelled absorption learned', async () => {
@@ -271,15 +325,11 @@ describe('a host', () => {
     await client.request('absorb/resume', { folder: repository });
     await client.trains();
 
-    const asked = performance.now();
     const { answer } = await client.ask({ askId: 'meanwhile', folder: repository });
     expect(ended).toBe(false);
-    expect(performance.now() - asked).toBeLessThan(10_000);
     expect(client.streamed('meanwhile')).toBe(answer);
 
-    const cancelled = performance.now();
     await client.request('absorb/cancel', { folder: repository });
-    expect(performance.now() - cancelled).toBeLessThan(2000);
     const result: AbsorbResult = await absorbing;
     expect(result).toMatchObject({ documents, version: 1 });
     expect(result.steps).toBeGreaterThan(0);

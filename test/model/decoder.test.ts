@@ -19,7 +19,7 @@ import { type DeviceName, float32, int32 } from '../../native-host/runtime/devic
 import { gradientProgram } from '../../native-host/train/program.ts';
 import { allowedDeviation, deviation, floats, openTestDevice, testableDevices } from '../runtime/devices.ts';
 
-const names = ['llama-tied', 'llama3-rope-untied', 'mistral', 'qwen2', 'qwen3'];
+const names = ['llama-tied', 'llama3-rope-untied', 'llama-biases', 'mistral', 'qwen2', 'qwen3'];
 const rows = 2;
 const length = 12;
 const count = rows * length;

@@ -9,8 +9,9 @@ import { type HostHandlers, serve } from '../../native-host/rpc-server.ts';
 import { rpcOutput } from '../../native-host/rpc-stdout.ts';
 import { PROTOCOL_VERSION } from '../../protocol/host.ts';
 
-const model = { name: 'none', folder: '/none', architecture: 'llama', parameters: 0 };
-const absorbed = { documents: 1, tokens: 2, steps: 3, trainedTokens: 4, seconds: 5, version: 6, skipped: [] };
+const model = { name: 'none', folder: '/none', architecture: 'llama', parameters: 0, window: 0 };
+const counts = { documents: 1, tokens: 2, steps: 3, trainedTokens: 4, seconds: 5, version: 6, skipped: [] };
+const absorbed = { ...counts, end: 'saturated' as const, absorbed: 0.5 };
 
 function testHandlers(): HostHandlers {
   const until = (signal: AbortSignal) =>
@@ -28,9 +29,17 @@ function testHandlers(): HostHandlers {
     },
     async 'absorb/start'({ folder }, { signal, notify }) {
       const progress = { folder, phase: 'train', documents: 1, tokens: 2, step: 0, steps: 3, loss: null };
-      notify('absorb/progress', { ...progress, tokensPerSecond: null, absorbed: 0, secondsLeft: null });
+      notify('absorb/progress', {
+        ...progress,
+        tokensPerSecond: null,
+        absorbed: 0,
+        secondsLeft: null,
+        documentsSeen: 0,
+      });
       return folder === '/forever' ? until(signal) : absorbed;
     },
+    'folder/configure': async () => null,
+    'absorb/estimate': async () => ({ documents: 0, tokens: 0, skipped: 0, seconds: 0, bytes: 0 }),
     'absorb/pause': async () => null,
     'absorb/resume': async () => null,
     'absorb/cancel': async () => null,
@@ -49,9 +58,11 @@ function testHandlers(): HostHandlers {
       return { answer: question, citations: [], unknownPaths: [], unknownSymbols: [], shown: [], ...timing };
     },
     async status() {
-      const counts = { documents: 0, tokens: 0, absorbed: 0, dirty: 0, skipped: [], version: null };
-      return { ...counts, device: 'cpu', model: 'none' };
+      const nothing = { documents: 0, tokens: 0, absorbed: 0, dirty: 0, skipped: [], version: null };
+      const adapter = { absorbedAt: null, adapterBytes: 0, memoryBytes: 1 };
+      return { ...nothing, ...adapter, device: 'cpu', model: 'none' };
     },
+    coverage: async () => ({ documents: [] }),
     'adapters/list': async () => ({ adapters: [] }),
     'adapters/delete': async () => ({ removed: [], freedBytes: 0 }),
     'adapters/prune': async () => ({ removed: [], freedBytes: 0 }),

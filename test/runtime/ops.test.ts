@@ -1,11 +1,20 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, describe, expect, test } from 'vitest';
 import { grad } from '../../native-host/graph/grad.ts';
-import { causalAttention, gatedBlend, rope } from '../../native-host/graph/ops/attention.ts';
-import { add, multiply, scale, sigmoid, silu, swiglu } from '../../native-host/graph/ops/elementwise.ts';
+import { cachedAttention, causalAttention, gatedBlend, rope } from '../../native-host/graph/ops/attention.ts';
+import {
+  add,
+  affine,
+  multiply,
+  scale,
+  scaleBy,
+  sigmoid,
+  silu,
+  swiglu,
+} from '../../native-host/graph/ops/elementwise.ts';
 import { embedding } from '../../native-host/graph/ops/embedding.ts';
 import { vocabCrossEntropy, vocabDistillation } from '../../native-host/graph/ops/loss.ts';
-import { addBias, linear, perHeadLinear } from '../../native-host/graph/ops/matmul.ts';
+import { addBias, linear, matmul, perHeadLinear } from '../../native-host/graph/ops/matmul.ts';
 import { rmsNorm } from '../../native-host/graph/ops/norm.ts';
 import { adamw } from '../../native-host/graph/ops/optimizer.ts';
 import { constant, input, scalar } from '../../native-host/graph/ops/source.ts';
@@ -33,9 +42,14 @@ const ops: Record<string, (inputs: Inputs, attributes: Attributes) => Record<str
   add: ({ a, b }) => ({ output: add(a!, b!) }),
   multiply: ({ a, b }) => ({ output: multiply(a!, b!) }),
   scale: ({ x }, { factor }) => ({ output: scale(x!, factor) }),
+  affine: ({ x }, { factor, offset }) => ({ output: affine(x!, factor, offset) }),
+  scaleBy: ({ x, factor }) => ({ output: scaleBy(x!, factor!) }),
   sigmoid: ({ x }) => ({ output: sigmoid(x!) }),
   silu: ({ x }) => ({ output: silu(x!) }),
   swiglu: ({ gate, up }) => ({ output: swiglu(gate!, up!) }),
+  matmul: ({ left, right }, { transposeLeft, transposeRight }) => ({
+    output: matmul(left!, right!, transposeLeft, transposeRight),
+  }),
   linear: ({ x, weight }) => ({ output: linear(x!, weight!) }),
   linearBias: ({ x, weight, bias }) => ({ output: addBias(linear(x!, weight!), bias!) }),
   perHeadLinear: ({ x, weight }) => ({ output: perHeadLinear(x!, weight!) }),
@@ -48,6 +62,9 @@ const ops: Record<string, (inputs: Inputs, attributes: Attributes) => Record<str
   },
   causalAttention: ({ q, k, v, sequenceIds }, { heads, keyValueHeads, headDim }) => ({
     output: causalAttention(q!, k!, v!, sequenceIds!, { heads, keyValueHeads, headDim }),
+  }),
+  cachedAttention: ({ q, k, v, pastK, pastV }, { heads, keyValueHeads, headDim }) => ({
+    output: cachedAttention(q!, k!, v!, pastK!, pastV!, { heads, keyValueHeads, headDim }),
   }),
   gatedBlend: ({ a, b, gate }) => ({ output: gatedBlend(a!, b!, gate!) }),
   gatedMemory: ({ query, attention, memoryDown, memoryUp, gateDown, gateUp }) => ({

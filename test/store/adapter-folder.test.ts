@@ -40,6 +40,7 @@ test('nothing saved: no manifest, no version, no checkpoint, and nothing on disk
   await adapter.removeCheckpoints();
   expect(existsSync(adapter.path)).toBe(false);
   await expect(adapter.rollBack()).rejects.toThrow(/no earlier version/);
+  expect(existsSync(adapter.path)).toBe(false);
 });
 
 test('a version comes back exactly, in a store opened anew', async () => {

@@ -180,6 +180,40 @@ test('prunes whole adapters when old versions are not enough: the one not used f
   expect(await currentVector(two)).toBeUndefined();
 });
 
+test('prunes whole adapters, but never that of the folder that is to be kept', async () => {
+  const kept = await saveVersions('kept', 2);
+  const other = await saveVersions('other', 2);
+  const removed = await store.prune(0, kept);
+  expect(removed.at(-1)).toMatchObject({ repositoryKey: repositoryKeyOf(other), version: null });
+  expect(await currentVector(kept)).toEqual(vectorOf(smallLayout, 2));
+});
+
+test('prunes the checkpoints of idle adapters before whole adapters, and none of one that is trained', async () => {
+  const idle = await saveVersions('idle', 1);
+  const trained = await saveVersions('trained', 1);
+  const [vector, m, v] = [1, 2, 3].map((seed) => vectorOf(smallLayout, seed)) as [
+    Float32Array,
+    Float32Array,
+    Float32Array,
+  ];
+  for (const folder of [idle, trained]) {
+    await store.adapter(folder, baseModelKey).saveCheckpoint({ layout: smallLayout, vector, m, v, step: 5, state: {} });
+  }
+  const lastUsed = (await store.list())[0]!.lastUsed;
+  const lock = await store.adapter(trained, baseModelKey).lock();
+  const before = await totalBytes();
+  const removed = await store.prune(before - 1);
+  expect(removed).toMatchObject([{ repositoryKey: repositoryKeyOf(idle), version: null, checkpointsOnly: true }]);
+  expect(await totalBytes()).toBeLessThan(before);
+  expect(await store.adapter(idle, baseModelKey).loadCheckpoint()).toBeNull();
+  expect((await store.list())[0]!.lastUsed).toBe(lastUsed);
+  expect(await currentVector(idle)).toEqual(vector);
+
+  await store.prune(0);
+  expect((await store.adapter(trained, baseModelKey).loadCheckpoint())!.step).toBe(5);
+  await lock.release();
+});
+
 test('pruning does not count as use', async () => {
   await saveVersions('one', 3);
   const path = join((await store.list())[0]!.path, 'manifest.json');

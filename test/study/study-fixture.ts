@@ -5,7 +5,13 @@ import { dirname, join } from 'node:path';
 import { type BaseModel, openBaseModel } from '../../native-host/model/open-model.ts';
 import type { Device } from '../../native-host/runtime/device.ts';
 import { openStore, type Store } from '../../native-host/store/adapter-store.ts';
-import { type Absorbed, type AbsorbReport, type AbsorbRequest, absorb } from '../../native-host/study/absorb.ts';
+import {
+  type AbsorbControl,
+  type Absorbed,
+  type AbsorbReport,
+  type AbsorbRequest,
+  absorb,
+} from '../../native-host/study/absorb.ts';
 import { makeTinyModel } from '../fixtures/tiny-model.ts';
 import { openTestDevice } from '../runtime/devices.ts';
 
@@ -39,21 +45,30 @@ export class StudyFixture {
   absorb(
     folder: string,
     request: AbsorbRequest = { epochs: 2 },
-    { signal = new AbortController().signal, onProgress = (_: AbsorbReport) => {} } = {},
+    {
+      signal = new AbortController().signal,
+      onProgress = (_: AbsorbReport) => {},
+      ...rest
+    }: Partial<AbsorbControl> = {},
   ): Promise<Absorbed> {
-    const control = { signal, onProgress, whileRunning: async () => {} };
+    const control = { signal, onProgress, whileRunning: async () => {}, ...rest };
     return absorb(this.device, this.model, folder, this.adapter(folder), request, control);
   }
 
   /** Stops after so many optimizer steps of this absorption. */
-  async absorbAndStop(folder: string, steps: number, request: AbsorbRequest = { epochs: 2 }): Promise<Absorbed> {
+  async absorbAndStop(
+    folder: string,
+    steps: number,
+    request: AbsorbRequest = { epochs: 2 },
+    control: Partial<AbsorbControl> = {},
+  ): Promise<Absorbed> {
     const stop = new AbortController();
     let reported = 0;
     const onProgress = ({ phase }: AbsorbReport) => {
       if (phase === 'train') reported += 1;
       if (reported === steps) stop.abort();
     };
-    return this.absorb(folder, request, { signal: stop.signal, onProgress });
+    return this.absorb(folder, request, { ...control, signal: stop.signal, onProgress });
   }
 
   async close(): Promise<void> {

@@ -47,7 +47,7 @@ export async function openTinyModel(seed = 1): Promise<TinyModel> {
   return { model, folder, remove: () => rm(folder, { recursive: true, force: true }) };
 }
 
-export const documentTokens = (model: BaseModel) => model.tokenizer.encode(text);
+export const documentTokens = (model: BaseModel) => Uint32Array.from(model.tokenizer.encode(text));
 
 /** Segments of 32 tokens of the text, and two questions. */
 export function lessonsFor(model: BaseModel): Lesson[] {
@@ -68,7 +68,11 @@ export function curriculumOf(lessons: readonly Lesson[]): Curriculum {
   return {
     hasSegments: segments.length > 0,
     hasQuestions: lessons.length > segments.length,
-    epoch: (number, withQuestions) => ({ visits: withQuestions ? lessons : segments, inOrder: number === 0 }),
+    epoch: (number, withQuestions) => ({
+      visits: withQuestions ? lessons : segments,
+      inOrder: number === 0,
+      isWhole: true,
+    }),
   };
 }
 
@@ -112,6 +116,7 @@ export function control(changes: Partial<LiftControl> = {}): LiftControl & { pos
       positions.push(position);
     },
     onTrained: () => {},
+    onPassed: () => {},
     measureRecall: async () => 0,
     ...changes,
   };

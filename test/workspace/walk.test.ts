@@ -131,6 +131,24 @@ describe('ignore rules', () => {
     expect(walk.ignored.find((one) => one.path === 'out/')?.reason).toBe('.gitignore: out/');
   });
 
+  it('leaves out what the one who asks excludes, whatever .liftignore takes in', async () => {
+    const folder = temporaryFolder({
+      '.liftignore': '!build/kept.ts\n',
+      '.gitignore': 'build/\n',
+      'build/kept.ts': '1',
+      'docs/a.md': '1',
+      'docs/deep/b.md': '1',
+      'src/a.ts': '1',
+      'src/a.gen.ts': '1',
+    });
+    const files = async (exclude: string[]) =>
+      (await walkFolder(folder, undefined, exclude)).files.map(({ path }) => path).filter((path) => path[0] !== '.');
+    expect(await files([])).toEqual(['build/kept.ts', 'docs/a.md', 'docs/deep/b.md', 'src/a.gen.ts', 'src/a.ts']);
+    expect(await files(['docs/', '*.gen.ts', 'build'])).toEqual(['src/a.ts']);
+    const { ignored } = await walkFolder(folder, undefined, ['docs/']);
+    expect(ignored).toContainEqual({ path: 'docs/', reason: 'excluded by a setting: docs/' });
+  });
+
   it('never walks .git, even when told to', async () => {
     const folder = temporaryFolder({
       '.git/config': 'x',

@@ -1,4 +1,5 @@
 // Questions that are true by construction: facts read from syntax trees and headings, each with one short answer.
+import { timeSlices } from '../../../workspace/time-slices.ts';
 import type { Document } from '../documents.ts';
 import { isTest } from '../importance.ts';
 import { appendTo } from './append-to.ts';
@@ -9,7 +10,7 @@ import { membershipFacts } from './facts-membership.ts';
 import { proseFacts } from './facts-prose.ts';
 import { structureFacts } from './facts-structure.ts';
 import { MAX_ANSWER_WORDS } from './prose.ts';
-import { readRepository } from './repository.ts';
+import { type Repository, readRepository } from './repository.ts';
 
 /** At most this many facts are kept for one document, in turn from each kind, so that no long file drowns the others. */
 export const MAX_FACTS_PER_DOCUMENT = 60;
@@ -26,16 +27,22 @@ const MAX_IMPORT_SOURCES = 6;
  * answer that the question gives away, and answers of more than 24 words are left out.
  */
 export async function factsOf(documents: readonly Document[], signal?: AbortSignal): Promise<Fact[]> {
-  const repository = await readRepository(documents, signal);
-  const all = [
-    ...identifierFacts(repository),
-    ...structureFacts(repository),
-    ...membershipFacts(repository),
-    ...crossFileFacts(repository),
-    ...proseFacts(repository),
-  ];
-  const sound = unambiguous(all.filter(isSound));
-  return capped(sound).sort(inOrder);
+  return factsIn(await readRepository(documents, signal), signal);
+}
+
+/** As factsOf, of documents whose symbols have been read. */
+export async function factsIn(repository: Repository, signal?: AbortSignal): Promise<Fact[]> {
+  const endOfStep = timeSlices(signal);
+  const all: Fact[] = [];
+  for (const read of [identifierFacts, structureFacts, membershipFacts, crossFileFacts, proseFacts]) {
+    for (const fact of read(repository)) all.push(fact);
+    await endOfStep();
+  }
+  const sound = all.filter(isSound);
+  await endOfStep();
+  const clear = unambiguous(sound);
+  await endOfStep();
+  return capped(clear).sort(inOrder);
 }
 
 function isSound(fact: Fact): boolean {
@@ -59,13 +66,16 @@ export function givesAway(slot: string, answer: string): boolean {
 }
 
 function unambiguous(facts: readonly Fact[]): Fact[] {
-  const answers = new Map<string, Set<string>>();
-  for (const fact of facts) answers.set(factKey(fact), (answers.get(factKey(fact)) ?? new Set()).add(fact.answer));
-  const kept = new Map<string, Fact>();
+  const first = new Map<string, Fact>();
+  const ambiguous = new Set<string>();
   for (const fact of facts) {
-    if (answers.get(factKey(fact))!.size === 1 && !kept.has(factKey(fact))) kept.set(factKey(fact), fact);
+    const key = factKey(fact);
+    const known = first.get(key);
+    if (known === undefined) first.set(key, fact);
+    else if (known.answer !== fact.answer) ambiguous.add(key);
   }
-  return [...kept.values()];
+  for (const key of ambiguous) first.delete(key);
+  return [...first.values()];
 }
 
 function capped(all: readonly Fact[]): Fact[] {

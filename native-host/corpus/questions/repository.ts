@@ -58,7 +58,9 @@ export async function readRepository(documents: readonly Document[], signal?: Ab
   const files = withoutCopies(all);
   const kept = new Set(files);
   const copies = new Set(all.filter((file) => !kept.has(file)).map((file) => file.path));
+  await endOfStep();
   const byLabel = definitionsByLabel(files);
+  await endOfStep();
   return {
     documents: sorted.filter((document) => !copies.has(document.path)),
     files,

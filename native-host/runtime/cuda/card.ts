@@ -12,9 +12,6 @@ export class Card {
   constructor(
     readonly driver: Driver,
     private readonly module: number,
-    readonly multiprocessors: number,
-    /** Compute capability times ten. */
-    readonly capability: number,
   ) {
     this.memory = new DeviceMemory(driver);
   }

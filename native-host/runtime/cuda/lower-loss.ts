@@ -11,8 +11,7 @@ import { planned } from './lower-product.ts';
 import { type Lowering, type LoweringContext, matrix, numbers, shapeOf } from './lowering-context.ts';
 import type { Area, StoredType } from './plan.ts';
 
-// Logits of a slice: at most this many. A slice reads the whole embedding, so small ones cost time.
-const sliceElements = 160 * 1024 * 1024;
+/** A slice has a multiple of this many rows, as many as the largest tile of a product. */
 const sliceRows = 128;
 
 /** The launch of one slice: its losses, and the gradient of its logits. */
@@ -34,7 +33,7 @@ const lossBySlices =
     if (gradientNode !== undefined) context.markDone(gradientNode);
     const [ofHidden, ofEmbedding] = gradients;
 
-    const most = Math.max(sliceRows, Math.floor(sliceElements / vocabulary / sliceRows) * sliceRows);
+    const most = Math.max(sliceRows, Math.floor(context.options.logitsOfSlice / vocabulary / sliceRows) * sliceRows);
     // Alone, losses say which token is likeliest, and that wants every digit; gradients are rounded anyway.
     const type: StoredType = ofHidden === undefined ? 'float32' : 'float16';
     // Rows of logits begin where they can be read in whole pieces.

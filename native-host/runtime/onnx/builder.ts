@@ -7,6 +7,7 @@ export class OnnxBuilder {
   private readonly nodes: OnnxNode[] = [];
   private readonly initializers: OnnxInitializer[] = [];
   private readonly known = new Map<string, string[]>();
+  private readonly outputNames = new Map<string, string>();
   private nextName = 0;
 
   /** Adds a node with `count` outputs and returns their names. An empty input name leaves an optional input out. */
@@ -62,6 +63,19 @@ export class OnnxBuilder {
     return this.one('Cast', [x], { to: code });
   }
 
+  /**
+   * `value` as it is, but not there before the others are. onnxruntime knows no order but that of values, so zero times
+   * an element of each of the others is added.
+   */
+  after(value: string, others: readonly string[]): string {
+    const first = others.map((other) => {
+      const flat = this.reshape(other, [-1]);
+      return this.one('Slice', [flat, this.int64([0]), this.int64([1]), this.int64([0])]);
+    });
+    const sum = first.reduce((left, right) => this.one('Add', [left, right]));
+    return this.one('Add', [value, this.one('Mul', [sum, this.float(0)])]);
+  }
+
   float(value: number): string {
     return this.constant('float32', [], new Uint8Array(Float32Array.of(value).buffer));
   }
@@ -100,15 +114,19 @@ export class OnnxBuilder {
     this.initializers.push({ name, dtype: 'float32', shape, data: { location, byteOffset, byteLength } });
   }
 
-  /** Gives a value the name of an output. */
+  /** Gives a value the name of an output. What no node computes, and what is an output already, is copied. */
   nameOutput(value: string, output: string): void {
-    this.nodes.push({ opType: 'Identity', domain: '', inputs: [value], outputs: [output], attributes: {} });
+    const isComputed = this.nodes.some(({ outputs }) => outputs.includes(value));
+    if (isComputed && !this.outputNames.has(value)) this.outputNames.set(value, output);
+    else this.nodes.push({ opType: 'Identity', domain: '', inputs: [value], outputs: [output], attributes: {} });
   }
 
   /** The nodes and constants that the outputs depend on. */
   model(name: string, inputs: OnnxValueInfo[], outputs: OnnxValueInfo[]): OnnxModel {
     const needed = new Set(outputs.map((output) => output.name));
-    const nodes = [...this.nodes].reverse().filter((node) => {
+    const named = (names: readonly string[]) => names.map((value) => this.outputNames.get(value) ?? value);
+    const all = this.nodes.map((node) => ({ ...node, inputs: named(node.inputs), outputs: named(node.outputs) }));
+    const nodes = all.reverse().filter((node) => {
       if (!node.outputs.some((output) => needed.has(output))) return false;
       for (const input of node.inputs) needed.add(input);
       return true;

@@ -82,6 +82,12 @@ export const causalAttentionLowerings: Record<string, Lowering> = {
   },
 };
 
+/** Bytes of the weights of a causalAttention node, all its blocks together. */
+export function attentionWeightBytes(node: Node): number {
+  const { batch, heads, blocks } = layoutOf(node);
+  return 4 * batch * heads * blocks.reduce((sum, { start, end }) => sum + (end - start) * end, 0);
+}
+
 function layoutOf(node: Node): Layout {
   const shape = node.attributes as unknown as AttentionShape;
   const [batch, length] = node.inputs[3]!.shape as [number, number];

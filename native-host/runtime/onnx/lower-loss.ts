@@ -6,6 +6,19 @@ import { addRowsAt } from './lower-math.ts';
 // Logits of a slice of rows: at most this many floats (64 MB).
 const sliceElements = 16 * 1024 * 1024;
 
+/** How many slices the rows of a loss fall into. */
+function sliceCount(node: Node): number {
+  const rows = node.inputs[0]!.shape[0] as number;
+  const vocabulary = node.inputs[1]!.shape[0] as number;
+  return Math.ceil(rows / Math.max(1, Math.floor(sliceElements / vocabulary)));
+}
+
+/** Bytes of the logits of one slice of a loss. */
+export function logitBytes(node: Node): number {
+  const [rows, vocabulary] = [node.inputs[0]!.shape[0] as number, node.inputs[1]!.shape[0] as number];
+  return 4 * Math.ceil(rows / sliceCount(node)) * vocabulary;
+}
+
 interface Slice {
   /** Names of this slice's rows of hidden [R, C], weights [R] and the op's other inputs. */
   parts: string[];
@@ -16,7 +29,7 @@ interface Slice {
 
 /**
  * Works through the rows in slices. The gradient is computed along with the loss, so that the logits of a slice serve
- * both and are gone before the next slice.
+ * both and are gone before the next slice, which waits for it.
  */
 function lossOverSlices(
   lossOf: (builder: OnnxBuilder, slice: Slice) => { perToken: string; correct?: string },
@@ -25,8 +38,7 @@ function lossOverSlices(
   return ({ builder, inputs, node, saved, gradientOf }) => {
     const [hidden, embedding, ...others] = inputs as [string, string, ...string[]];
     const rows = node.inputs[0]!.shape[0] as number;
-    const vocabulary = node.inputs[1]!.shape[0] as number;
-    const count = Math.ceil(rows / Math.max(1, Math.floor(sliceElements / vocabulary)));
+    const count = sliceCount(node);
     const sizes = Array.from(
       { length: count },
       (_, i) => Math.floor(((i + 1) * rows) / count) - Math.floor((i * rows) / count),
@@ -41,16 +53,20 @@ function lossOverSlices(
     const correct: string[] = [];
     const ofHidden: string[] = [];
     let ofEmbedding: string | undefined;
+    let done: string[] = [];
     for (let i = 0; i < count; i++) {
       const parts = slicesOf.map((names) => names[i]!);
+      if (done.length > 0) parts[0] = builder.after(parts[0]!, done);
       const logits = builder.product(parts[0]!, embedding, false, true);
       const slice = { parts, logits, probabilities: builder.one('Softmax', [logits], { axis: -1 }) };
       const loss = lossOf(builder, slice);
       perToken.push(loss.perToken);
       if (loss.correct !== undefined) correct.push(loss.correct);
+      done = Object.values(loss);
       if (gradient === undefined) continue;
       const [hiddenPart, embeddingPart] = gradOf(builder, slice, embedding, gradient.attributes.wantsEmbedding);
-      ofHidden.push(hiddenPart!);
+      ofHidden.push(builder.after(hiddenPart!, done));
+      done = [ofHidden[i]!, ...(embeddingPart === undefined ? [] : [embeddingPart])];
       if (embeddingPart !== undefined) {
         ofEmbedding = ofEmbedding === undefined ? embeddingPart : builder.one('Add', [ofEmbedding, embeddingPart]);
       }

@@ -14,6 +14,8 @@ export const mathLowerings: Record<string, Lowering> = {
   scaleBy: elementwise('Mul'),
   sigmoid: elementwise('Sigmoid'),
 
+  after: ({ builder, inputs: [value, ...others] }) => [builder.after(value!, others)],
+
   // One Slice each: webgpu's Split has no more outputs than a shader has storage buffers.
   unflatten: ({ builder, inputs: [flat], node }) => {
     let end = 0;
@@ -117,10 +119,11 @@ export const mathLowerings: Record<string, Lowering> = {
     const rootOfSecond = builder.one('Sqrt', [correction(beta2)]);
 
     // The scalars are folded together first, so that each vector is passed over as few times as possible.
-    const clipped = mul(gradient!, clip);
-    const nextFirst = builder.one('Add', [mul(first!, number(beta1)), mul(clipped, number(1 - beta1))]);
-    const square = mul(mul(clipped, clipped), number(1 - beta2));
-    const nextSecond = builder.one('Add', [mul(second!, number(beta2)), square]);
+    const toFirst = mul(clip, number(1 - beta1));
+    const toSecond = mul(mul(clip, clip), number(1 - beta2));
+    const nextFirst = builder.one('Add', [mul(first!, number(beta1)), mul(gradient!, toFirst)]);
+    const square = mul(gradient!, gradient!);
+    const nextSecond = builder.one('Add', [mul(second!, number(beta2)), mul(square, toSecond)]);
     const denominator = builder.one('Add', [builder.one('Sqrt', [nextSecond]), mul(number(epsilon), rootOfSecond)]);
     const rate = mul(learningRate!, builder.one('Div', [rootOfSecond, correction(beta1)]));
     const update = mul(builder.one('Div', [nextFirst, denominator]), rate);

@@ -15,6 +15,7 @@ import type {
 } from '../device.ts';
 import type { Job, JobResult, WorkerReply, WorkerSettings } from './jobs.ts';
 import { lowerProgram } from './lower.ts';
+import { neededBytes } from './program-memory.ts';
 import { encodeModel } from './proto.ts';
 
 export type OnnxDeviceName = Exclude<DeviceName, 'cuda'>;
@@ -55,6 +56,12 @@ class OnnxDevice implements Device {
     });
     this.worker.on('error', (error) => this.fail(error));
     this.worker.on('exit', () => this.fail(new Error(`the ${name} device was closed`)));
+  }
+
+  // A GPU does not tell how much memory it has; many have that of the system.
+  async hasMemoryFor(programs: readonly Program[]): Promise<boolean> {
+    const needed = programs.reduce((sum, program) => sum + neededBytes(program), 0);
+    return needed <= process.availableMemory();
   }
 
   async compile(program: Program, options: CompileOptions): Promise<Executable> {

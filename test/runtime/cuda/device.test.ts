@@ -4,11 +4,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Decoder } from '../../../native-host/generate/decode.ts';
 import { sampler } from '../../../native-host/generate/sampler.ts';
 import { add, scale } from '../../../native-host/graph/ops/elementwise.ts';
+import { grad } from '../../../native-host/graph/grad.ts';
+import { vocabCrossEntropy } from '../../../native-host/graph/ops/loss.ts';
 import { linear } from '../../../native-host/graph/ops/matmul.ts';
-import { input, weight } from '../../../native-host/graph/ops/source.ts';
+import { input, scalar, weight } from '../../../native-host/graph/ops/source.ts';
 import type { AdapterKind } from '../../../native-host/model/adapter-layout.ts';
 import { openBaseModel } from '../../../native-host/model/open-model.ts';
-import { type Device, float32, type HostTensor, type RunResult } from '../../../native-host/runtime/device.ts';
+import { type Device, float32, type HostTensor, int32, type RunResult } from '../../../native-host/runtime/device.ts';
 import { pack } from '../../../native-host/train/packing.ts';
 import { makeTinyModel } from '../../fixtures/tiny-model.ts';
 import { countingDevice } from '../../train/counting-device.ts';
@@ -116,6 +118,29 @@ describe('answers and training share the card', () => {
   });
 });
 
+test('a loss in slices gives what it gives at once', async () => {
+  const rows = 300;
+  const [hidden, table] = [input('hidden', [rows, 16]), input('table', [70, 16])];
+  const losses = vocabCrossEntropy(hidden, table, input('labels', [rows], 'int32'), input('weights', [rows]));
+  const [ofHidden, ofTable] = grad(losses.loss, [hidden, table], scalar(1));
+  const program = { name: 'loss', outputs: { ...losses, ofHidden: ofHidden!, ofTable: ofTable! } };
+  const numbers = (count: number, step: number) => Float32Array.from({ length: count }, (_, i) => Math.sin(step * i));
+  const feeds = {
+    hidden: float32(numbers(rows * 16, 1), [rows, 16]),
+    table: float32(numbers(70 * 16, 2), [70, 16]),
+    labels: int32(Int32Array.from({ length: rows }, (_, i) => (i * 7) % 70)),
+    weights: float32(numbers(rows, 3)),
+  };
+  const sliced = openFakeCard({ logitsOfSlice: 128 * 70 });
+  const [got, wanted] = await Promise.all(
+    [sliced, card].map(async (device) => (await device.compile(program, { weights: new Map() })).run(feeds)),
+  );
+  await sliced.close();
+  for (const output of Object.keys(program.outputs)) {
+    expect(deviation('cuda', floats(got!.host[output]!), floats(wanted!.host[output]!)), output).toBeLessThan(1e-3);
+  }
+});
+
 describe('frozen weights', () => {
   const x: HostTensor = float32(
     Float32Array.from({ length: 20 * 64 }, (_, i) => Math.sin(i)),
@@ -149,7 +174,7 @@ describe('frozen weights', () => {
     ['int8', 0.015, 0.5],
     ['int4', 0.15, 0.3],
   ] as const)('%s codes: products, a training step and an answer', async (storage, allowed, share) => {
-    const device = openFakeCard(storage);
+    const device = openFakeCard({ weights: storage });
     const plain = (await card.memory()).weights;
     const [got, wanted] = [await run(device, tiny.model.weights), await run(cpu, tiny.model.weights)];
     for (const output of ['y', 'row']) {

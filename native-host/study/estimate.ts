@@ -1,0 +1,74 @@
+/** What absorbing a repository from the start would take: asked before a user agrees to it. */
+import type { AbsorbEstimateResult } from '../../protocol/host.ts';
+import { adapterLayout, initialAdapter } from '../model/adapter-init.ts';
+import type { BaseModel } from '../model/open-model.ts';
+import type { Device } from '../runtime/device.ts';
+import { pack } from '../train/packing.ts';
+import { type Recipe, recipeFor } from '../train/recipe.ts';
+import { Trainer } from '../train/trainer.ts';
+import type { AbsorbRequest } from './absorb.ts';
+import type { Repository } from './repository.ts';
+
+/** A question with its answer and the chat form around both, as the embedded model's tokenizer counts them. */
+const tokensOfQuestion = 50;
+/** Absorbing seldom needs more: by then another epoch gains too little. */
+const usualEpochs = 8;
+const trialSteps = 3;
+// Vectors: the two newest versions, and a checkpoint's three twice, since the next one is written before one goes.
+const storedVectors = 2 + 2 * 3;
+
+/** Errors: as those of compiling and running on the device. */
+export async function estimateAbsorption(
+  device: Device,
+  model: BaseModel,
+  { documents, tokenCount, skipped }: Repository,
+  { minutes, adapterKind, rank }: Pick<AbsorbRequest, 'minutes' | 'adapterKind' | 'rank'>,
+): Promise<AbsorbEstimateResult> {
+  const recipe = recipeFor(model.parameters, model.config.maxPositionEmbeddings, adapterKind, rank);
+  const layout = adapterLayout(model.config, recipe.adapter);
+  const rate = tokenCount === 0 ? 1 : await trainedTokensPerSecond(device, model, recipe);
+  const seconds = (usualEpochs * tokensOfEpoch(recipe, tokenCount)) / rate;
+  return {
+    documents: documents.length,
+    tokens: tokenCount,
+    skipped: skipped.length,
+    seconds: Math.min(seconds, 60 * (minutes ?? recipe.fullBudget.minutes)),
+    bytes: tokenCount === 0 ? 0 : storedVectors * layout.length * Float32Array.BYTES_PER_ELEMENT,
+  };
+}
+
+/** Segments overlap, and each question is asked in several wordings. */
+function tokensOfEpoch(recipe: Recipe, tokenCount: number): number {
+  const { segmentLength, stride, questionsPerThousandTokens, wordingsPerEpoch } = recipe;
+  const asked = (tokenCount / 1000) * questionsPerThousandTokens * wordingsPerEpoch;
+  return tokenCount * (segmentLength / stride) + asked * tokensOfQuestion;
+}
+
+async function trainedTokensPerSecond(device: Device, model: BaseModel, recipe: Recipe): Promise<number> {
+  const { shape, batchesPerStep, learningRate } = recipe.full;
+  const layout = adapterLayout(model.config, recipe.adapter);
+  const vector = initialAdapter(layout, 1);
+  const state = { vector, first: new Float32Array(layout.length), second: new Float32Array(layout.length), step: 0 };
+  const trainer = await Trainer.open(device, model, layout, state);
+  try {
+    const tokens = Array.from({ length: shape.length }, (_, index) => (index * 7919) % model.config.vocabSize);
+    const item = { tokens, weights: tokens.map((_, index) => (index === 0 ? 0 : 1)), source: null };
+    const [batch] = pack(
+      Array.from({ length: shape.rows }, () => item),
+      shape,
+    );
+    const step = async () => {
+      const started = performance.now();
+      await trainer.accumulate(batch!, batch!.totalWeight);
+      const each = performance.now() - started;
+      await trainer.takeStep(learningRate);
+      return each + (performance.now() - started - each) / batchesPerStep;
+    };
+    await step();
+    let best = Number.POSITIVE_INFINITY;
+    for (let count = 0; count < trialSteps; count++) best = Math.min(best, await step());
+    return (1000 * shape.rows * shape.length) / best;
+  } finally {
+    await trainer.close();
+  }
+}

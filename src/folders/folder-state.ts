@@ -1,0 +1,40 @@
+/** What is known of a folder, and how news changes it. */
+import type { CoverageEntry, StatusResult } from '../../protocol/host.ts';
+import type { FolderState } from '../../protocol/view.ts';
+import type { RememberedFolder } from './folder-memory.ts';
+import { folderShares } from './folder-shares.ts';
+
+export function initialState(folder: string, name: string, remembered: RememberedFolder | null): FolderState {
+  const { wanted = null, ...known } = remembered ?? {};
+  return {
+    folder,
+    name,
+    phase: wanted === 'paused' ? 'paused' : 'unknown',
+    message: null,
+    documents: 0,
+    tokens: 0,
+    absorbed: 0,
+    dirty: 0,
+    version: null,
+    absorbedAt: null,
+    adapterBytes: 0,
+    skipped: [],
+    byFolder: [],
+    progress: null,
+    losses: [],
+    ...known,
+  };
+}
+
+/** The phases in which nothing is being done: what the host says decides between them. */
+const atRest: ReadonlySet<FolderState['phase']> = new Set(['unknown', 'empty', 'idle']);
+
+export function withStatus(state: FolderState, status: StatusResult): FolderState {
+  const { documents, tokens, absorbed, dirty, version, absorbedAt, adapterBytes, skipped } = status;
+  const known = { ...state, documents, tokens, absorbed, dirty, version, absorbedAt, adapterBytes, skipped };
+  return atRest.has(state.phase) ? { ...known, phase: version === null ? 'empty' : 'idle', message: null } : known;
+}
+
+export function withCoverage(state: FolderState, coverage: ReadonlyMap<string, CoverageEntry>): FolderState {
+  return { ...state, byFolder: folderShares(coverage.values()) };
+}

@@ -1,0 +1,130 @@
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { emptyLedger, type Ledger, readLedger, shareKnown, unlearnedPaths } from '../../native-host/study/ledger.ts';
+import { openMeasurable } from '../../native-host/study/probe.ts';
+import { readRepository } from '../../native-host/study/repository.ts';
+import { measureItems, recallItems } from '../../native-host/train/measure.ts';
+import { recipeFor } from '../../native-host/train/recipe.ts';
+import { moduleText, StudyFixture, smallRepository, writeTo } from './study-fixture.ts';
+
+let fixture: StudyFixture;
+
+beforeAll(async () => {
+  fixture = await StudyFixture.open();
+});
+afterAll(() => fixture.close());
+
+/** More than a moment's training. */
+function manyModules(count: number): Record<string, string> {
+  return Object.fromEntries(
+    Array.from({ length: count }, (_, i) => [`src/module${i}.ts`, moduleText(`part${i}x`, 1000 + 37 * i)]),
+  );
+}
+
+const readNow = (folder: string) => readRepository(folder, fixture.model.tokenizer, null);
+
+async function currentOf(folder: string) {
+  const { version, layout, vector } = (await fixture.adapter(folder).loadVersion())!;
+  const ledger = (await readLedger(fixture.adapter(folder).path, version.note.ledger)) ?? emptyLedger();
+  return { version, layout, vector, ledger };
+}
+
+const lessonKeys = (ledger: Ledger) => [...ledger.lessons.keys()];
+
+test('a budget that does not reach everything is not the end: what was not visited is told, and is trained next', async () => {
+  const folder = await fixture.repository('too-much', manyModules(30));
+  const minutes = 0.4 / 60;
+  const first = await fixture.absorb(folder, { minutes });
+  expect(first).toMatchObject({ end: 'budget', version: 1 });
+  const one = await currentOf(folder);
+  expect(one.version.note).toMatchObject({ complete: false, whole: false });
+  const { documents } = await readNow(folder);
+  const unlearned = unlearnedPaths(one.ledger, documents);
+  expect(unlearned.length).toBeGreaterThan(0);
+  expect(unlearned.length).toBeLessThan(documents.length);
+  // The first in order of importance come first.
+  expect(unlearned).toEqual(documents.slice(-unlearned.length).map(({ path }) => path));
+  const known = documents.filter(({ path }) => one.ledger.documents.get(path)!.correct > 0);
+  expect(known.length).toBeLessThanOrEqual(documents.length - unlearned.length + 1);
+  expect(first.absorbed).toBeCloseTo(Number(one.version.note.absorbed));
+
+  const second = await fixture.absorb(folder, { minutes });
+  expect(second.steps).toBeGreaterThan(0);
+  const two = await currentOf(folder);
+  expect(lessonKeys(two.ledger)).toEqual(expect.arrayContaining(lessonKeys(one.ledger)));
+  expect(lessonKeys(two.ledger).length).toBeGreaterThan(lessonKeys(one.ledger).length);
+
+  let rest = await fixture.absorb(folder, { epochs: 1 });
+  for (let more = 0; more < 3 && rest.end !== 'unchanged'; more++) rest = await fixture.absorb(folder, { epochs: 1 });
+  expect(rest.end).toBe('unchanged');
+  const { version, ledger } = await currentOf(folder);
+  expect(version.note).toMatchObject({ complete: true, whole: true });
+  expect(unlearnedPaths(ledger, documents)).toEqual([]);
+  expect(await fixture.adapter(folder).loadCheckpoint()).toBeNull();
+});
+
+test('without its checkpoint an unfinished absorption goes on from its version', async () => {
+  const folder = await fixture.repository('no-checkpoint', manyModules(12));
+  await fixture.absorbAndStop(folder, 4);
+  const before = await currentOf(folder);
+  await fixture.adapter(folder).removeCheckpoints();
+  const visited: number[] = [];
+  const rest = await fixture.absorb(folder, { epochs: 2 }, { onProgress: ({ step = 0 }) => visited.push(step) });
+  expect(rest).toMatchObject({ end: 'budget', version: 2 });
+  const after = await currentOf(folder);
+  expect(after.version.note).toMatchObject({ complete: true, whole: true });
+  const twice = [...after.ledger.lessons].filter(([key, { visits }]) => key.startsWith('segment') && visits === 2);
+  // Each segment twice: those that the version knew were left out of the first epoch.
+  expect(twice.length).toBe([...after.ledger.lessons.keys()].filter((key) => key.startsWith('segment')).length);
+  expect(before.ledger.lessons.size).toBeGreaterThan(0);
+});
+
+test('a file that changes before an unfinished absorption goes on is trained, and what was not reached too', async () => {
+  const folder = await fixture.repository('changed-before', manyModules(12));
+  await fixture.absorbAndStop(folder, 4);
+  await writeTo(join(folder, 'src/module3.ts'), moduleText('otherwise', 4711));
+  const rest = await fixture.absorb(folder, { epochs: 1 });
+  expect(rest.end).toBe('budget');
+  const { version, ledger } = await currentOf(folder);
+  expect(version.note).toMatchObject({ complete: true, whole: true, tree: rest.repository.tree });
+  expect(unlearnedPaths(ledger, rest.repository.documents)).toEqual([]);
+});
+
+test('the seed goes on with the absorption that was stopped, whatever is asked for later', async () => {
+  const whole = await fixture.repository('seeded-whole', smallRepository());
+  const folder = await fixture.repository('seeded', smallRepository());
+  await fixture.absorb(whole, { epochs: 2, seed: 5 });
+  await fixture.absorbAndStop(folder, 3, { epochs: 2, seed: 5 });
+  await fixture.absorb(folder, { epochs: 2 });
+  // Two vectors that differ would take minutes to print.
+  const [one, other] = [(await currentOf(folder)).vector, (await currentOf(whole)).vector];
+  expect(Buffer.from(one.buffer).equals(Buffer.from(other.buffer))).toBe(true);
+});
+
+test.each([6, 14])(
+  'stopped after %i steps, the share is what measuring everything gives, to within 2 points',
+  async (steps) => {
+    const folder = await fixture.repository(`stopped-${steps}`, manyModules(40));
+    const stopped = await fixture.absorbAndStop(folder, steps, { epochs: 4 }, { secondsBetweenSamples: 0 });
+    expect(stopped).toMatchObject({ end: 'cancelled', version: 1 });
+    const { ledger, layout, vector } = await currentOf(folder);
+    const repository = await readNow(folder);
+    const { documents, tokens, tokenCount } = repository;
+    expect(stopped.absorbed).toBe(shareKnown(ledger, documents, (path) => tokens.get(path)!.length));
+
+    const { device, model } = fixture;
+    const recipe = recipeFor(model.parameters, model.config.maxPositionEmbeddings);
+    const measurable = await openMeasurable(device, model, { layout, vector }, recipe);
+    const visited = documents.filter(({ path }) => ledger.documents.get(path)!.counted > 0);
+    expect(visited.length).toBeLessThan(documents.length);
+    let right = 0;
+    for (const { path } of visited) {
+      const items = recallItems(model, path, tokens.get(path)!, recipe.segmentLength);
+      const count = (await measureItems(measurable, items, recipe.full.shape)).get(path)!;
+      right += (tokens.get(path)!.length * count.correct) / count.counted;
+    }
+    await measurable.close();
+    expect(stopped.absorbed).toBeGreaterThan(0);
+    expect(Math.abs(stopped.absorbed - right / tokenCount)).toBeLessThan(0.02);
+  },
+);
