@@ -20,6 +20,7 @@ const programs = {
   'bench-absorption': 'bench/absorption.ts',
   'bench-scaling': 'bench/scaling.ts',
   'bench-recomputation': 'bench/recomputation.ts',
+  'gpu-check': 'scripts/gpu-check.ts',
   'pretrain/data': 'scripts/pretrain/data.ts',
   'pretrain/facts': 'scripts/pretrain/facts.ts',
   'pretrain/pretrain': 'scripts/pretrain/pretrain.ts',

@@ -17,7 +17,7 @@ import {
 } from '../../native-host/model/safetensors.ts';
 import { type DeviceName, float32, int32 } from '../../native-host/runtime/device.ts';
 import { gradientProgram } from '../../native-host/train/program.ts';
-import { allowedError, floats, openTestDevice, relativeError, testableDevices } from '../runtime/devices.ts';
+import { allowedDeviation, deviation, floats, openTestDevice, testableDevices } from '../runtime/devices.ts';
 
 const names = ['llama-tied', 'llama3-rope-untied', 'llama-biases', 'mistral', 'qwen2', 'qwen3'];
 const rows = 2;
@@ -93,8 +93,8 @@ describe.each(deviceNames)('decoders on %s', (deviceName) => {
       const program = { name, outputs: { logits: linear(hidden, outputEmbedding) } };
       const executable = await device.compile(program, { weights });
       const { host } = await executable.run(tokenInputs(reference));
-      expect(relativeError(floats(host.logits!), await wanted(reference, output))).toBeLessThan(
-        allowedError(deviceName, 1e-4),
+      expect(deviation(deviceName, floats(host.logits!), await wanted(reference, output))).toBeLessThan(
+        allowedDeviation(deviceName, 'logits'),
       );
     }
   });
@@ -103,14 +103,14 @@ describe.each(deviceNames)('decoders on %s', (deviceName) => {
     const { config, weights, reference } = await open(name);
     const layout = adapterLayout(config, { kind: 'lora', rank: 4, alpha: 8 });
     const { host } = await runGradient(config, weights, reference, layout, await flatVector(layout, reference));
-    expect(relativeError(floats(host.loss!), await wanted(reference, 'loss'))).toBeLessThan(
-      allowedError(deviceName, 1e-4),
+    expect(deviation(deviceName, floats(host.loss!), await wanted(reference, 'loss'))).toBeLessThan(
+      allowedDeviation(deviceName, 'logits'),
     );
     const gradient = floats(host.gradient!);
     for (const { name: entry, shape, offset } of layout.entries) {
       const part = gradient.subarray(offset, offset + shape[0]! * shape[1]!);
-      expect(relativeError(part, await wanted(reference, `gradient.${entry}`), 1e-5), entry).toBeLessThan(
-        allowedError(deviceName, 1e-3),
+      expect(deviation(deviceName, part, await wanted(reference, `gradient.${entry}`), 1e-5), entry).toBeLessThan(
+        allowedDeviation(deviceName, 'modelGradient'),
       );
     }
   });
@@ -119,8 +119,8 @@ describe.each(deviceNames)('decoders on %s', (deviceName) => {
     const { config, weights, reference } = await open('llama-tied');
     const layout = wholeModelLayout(config);
     const { host } = await runGradient(config, weights, reference, layout, new Float32Array(layout.length));
-    expect(relativeError(floats(host.loss!), await wanted(reference, 'base_loss'))).toBeLessThan(
-      allowedError(deviceName, 1e-4),
+    expect(deviation(deviceName, floats(host.loss!), await wanted(reference, 'base_loss'))).toBeLessThan(
+      allowedDeviation(deviceName, 'logits'),
     );
     const gradient = floats(host.gradient!);
     const baseNames = [...weights.keys()];
@@ -129,8 +129,8 @@ describe.each(deviceNames)('decoders on %s', (deviceName) => {
       const size = shape.reduce((product, dimension) => product * dimension, 1);
       const inBase = baseNames.find((key) => layoutName(key) === entry)!;
       const reached = await wanted(reference, `base_gradient.${inBase}`);
-      expect(relativeError(gradient.subarray(offset, offset + size), reached, 1e-5), entry).toBeLessThan(
-        allowedError(deviceName, 1e-3),
+      expect(deviation(deviceName, gradient.subarray(offset, offset + size), reached, 1e-5), entry).toBeLessThan(
+        allowedDeviation(deviceName, 'modelGradient'),
       );
     }
   });

@@ -5,7 +5,7 @@ import { type AttentionShape, causalAttention } from '../../native-host/graph/op
 import { constant, input } from '../../native-host/graph/ops/source.ts';
 import { normalNumbers } from '../../native-host/model/random.ts';
 import { float32, int32 } from '../../native-host/runtime/device.ts';
-import { allowedError, floats, openTestDevice, relativeError, testableDevices } from './devices.ts';
+import { allowedDeviation, deviation, floats, openTestDevice, testableDevices } from './devices.ts';
 
 interface Problem extends AttentionShape {
   batch: number;
@@ -107,10 +107,10 @@ describe.each(testableDevices().names)('attention in blocks on %s', (name) => {
       sequenceIds: int32(problem.sequenceIds, [batch, length]),
     });
     const wanted = attentionByHand(problem);
-    expect(relativeError(floats(host.output!), wanted.output)).toBeLessThan(allowedError(name, 1e-4));
-    expect(relativeError(floats(host.ofQ!), wanted.q)).toBeLessThan(allowedError(name, 1e-3));
-    expect(relativeError(floats(host.ofK!), wanted.k)).toBeLessThan(allowedError(name, 1e-3));
-    expect(relativeError(floats(host.ofV!), wanted.v)).toBeLessThan(allowedError(name, 1e-3));
+    expect(deviation(name, floats(host.output!), wanted.output)).toBeLessThan(allowedDeviation(name, 'op'));
+    expect(deviation(name, floats(host.ofQ!), wanted.q)).toBeLessThan(allowedDeviation(name, 'opGradient'));
+    expect(deviation(name, floats(host.ofK!), wanted.k)).toBeLessThan(allowedDeviation(name, 'opGradient'));
+    expect(deviation(name, floats(host.ofV!), wanted.v)).toBeLessThan(allowedDeviation(name, 'opGradient'));
     await executable.release();
   });
 });

@@ -47,7 +47,8 @@ function lossByHand({ hidden, embedding, labels, weights }: ReturnType<typeof ra
   return { perToken, ofHidden, ofEmbedding };
 }
 
-describe.each(testableDevices().names)('a loss in slices on %s', (name) => {
+// An emulated card would take minutes; its slices are of other sizes, and tested with it.
+describe.each(testableDevices().names.filter((name) => name !== 'cuda'))('a loss in slices on %s', (name) => {
   const device = openTestDevice(name);
   afterAll(() => device.close());
 

@@ -9,6 +9,7 @@ import type { GivenInput } from './instance.ts';
 import type { Job, JobResult, WorkerSettings } from './jobs.ts';
 import { Lane } from './lane.ts';
 import { lowerProgram } from './lower.ts';
+import type { CardLowering } from './lowering-context.ts';
 import { bytesOf, sizeOf } from './plan.ts';
 import { concreteProgram } from './portable-graph.ts';
 import { Tensors } from './tensors.ts';
@@ -40,6 +41,7 @@ export class CardRuntime {
   private readonly stream: number;
   private readonly tensors: Tensors;
   private readonly weights: WeightStore;
+  private readonly lowering: CardLowering;
   private readonly executables = new Map<number, CardExecutable>();
   private readonly conversations = new Map<number, Conversation>();
   private nextId = 1;
@@ -54,11 +56,15 @@ export class CardRuntime {
     this.context = this.driver.createContext(settings.ordinal);
     try {
       this.module = this.driver.loadModule(readFileSync(settings.kernels));
-      this.card = new Card(this.driver, this.module, card.multiprocessors);
+      this.card = new Card(this.driver, this.module);
       this.stream = this.driver.createStream(false);
       this.lanes = { answer: new Lane(this.card, true), training: new Lane(this.card, false) };
       this.tensors = new Tensors(this.card, this.stream);
       this.weights = new WeightStore(this.card, this.stream, settings.weights);
+      this.lowering = {
+        ...{ multiprocessors: card.multiprocessors, capability: card.capability, logitsOfSlice: settings.logitsOfSlice },
+        codeBits: (name, shape) => this.weights.codeBits(name, shape),
+      };
     } catch (error) {
       this.driver.destroyContext(this.context);
       throw error;
@@ -124,7 +130,7 @@ export class CardRuntime {
   }
 
   private async compile(job: Extract<Job, { kind: 'compile' }>): Promise<Result> {
-    const executable = new CardExecutable(this.card, job, this.weights, this.tensors, this.stream);
+    const executable = new CardExecutable(this.card, job, this.weights, this.tensors, this.stream, this.lowering);
     this.compiling += 1;
     try {
       await executable.load(job.weights);
@@ -191,13 +197,8 @@ export class CardRuntime {
     let results = 0;
     const weights = new Map<string, number>();
     for (const { program, deviceOutputs } of programs) {
-      const plan = lowerProgram(concreteProgram(program, new Map()), {
-        deviceOutputs: new Set(deviceOutputs),
-        caches: [],
-        cacheCapacity: 0,
-        multiprocessors: this.card.multiprocessors,
-        codeBits: (name, shape) => this.weights.codeBits(name, shape),
-      });
+      const options = { ...this.lowering, deviceOutputs: new Set(deviceOutputs), caches: [], cacheCapacity: 0 };
+      const plan = lowerProgram(concreteProgram(program, new Map()), options);
       scratch = Math.max(scratch, plan.scratchBytes);
       for (const { shape, type } of plan.results.values()) results += sizeOf(shape) * bytesOf(type);
       for (const { name, part, bytes } of plan.weights)

@@ -12,7 +12,6 @@ export class Card {
   constructor(
     readonly driver: Driver,
     private readonly module: number,
-    readonly multiprocessors: number,
   ) {
     this.memory = new DeviceMemory(driver);
   }

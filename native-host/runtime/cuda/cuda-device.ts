@@ -24,6 +24,8 @@ export interface CudaDeviceOptions {
   ordinal?: number;
   /** How frozen matrices are kept: bfloat16 without it. */
   weights?: WeightStorage;
+  /** How many logits a loss computes at once, 2 bytes each: 160 Mi without it. A slice reads the whole embedding. */
+  logitsOfSlice?: number;
   /** The driver's library, where it is not the system's. */
   library?: string;
 }
@@ -43,6 +45,7 @@ export function openCudaDevice(options: CudaDeviceOptions): CudaDevice {
     library: options.library ?? null,
     kernels: options.kernelsFile,
     weights: options.weights ?? 'bfloat16',
+    logitsOfSlice: options.logitsOfSlice ?? 160 * 2 ** 20,
   };
   return new CudaDevice(new Worker(options.workerFile, { workerData: settings }), options.library);
 }

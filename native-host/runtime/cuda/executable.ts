@@ -5,7 +5,8 @@ import type { Card } from './card.ts';
 import { type GivenInput, Instance, type RunOutcome, type Surroundings } from './instance.ts';
 import type { Job } from './jobs.ts';
 import type { Lane } from './lane.ts';
-import { type LoweringOptions, lowerProgram } from './lower.ts';
+import { lowerProgram } from './lower.ts';
+import type { CardLowering, LoweringOptions } from './lowering-context.ts';
 import { concreteProgram, type PortableProgram } from './portable-graph.ts';
 import type { Tensors } from './tensors.ts';
 import type { WeightStore } from './weight-store.ts';
@@ -29,6 +30,7 @@ export class CardExecutable {
     tensors: Tensors,
     /** For what is not a run. */
     private readonly stream: number,
+    private readonly lowering: CardLowering,
   ) {
     this.program = job.program;
     this.caches = job.caches;
@@ -142,8 +144,7 @@ export class CardExecutable {
       deviceOutputs: this.around.deviceOutputs,
       caches: this.caches,
       cacheCapacity,
-      multiprocessors: this.card.multiprocessors,
-      codeBits: (name, shape) => this.weights.codeBits(name, shape),
+      ...this.lowering,
     };
   }
 

@@ -75,6 +75,7 @@ export interface WorkerSettings {
   /** The file of the kernels. */
   kernels: string;
   weights: WeightStorage;
+  logitsOfSlice: number;
 }
 
 export type WorkerMessage =

@@ -5,13 +5,13 @@
 import type { Node } from '../../graph/value.ts';
 import type { KernelLaunch } from './kernel-table.ts';
 import { crossEntropyRows, distillationRows, type LossRows, weightedSum } from './kernels/launches/loss.ts';
-import { type ProductShape, planProduct, product } from './kernels/launches/product.ts';
+import { type ProductShape, product } from './kernels/launches/product.ts';
 import { rowsOf } from './lower-math.ts';
+import { planned } from './lower-product.ts';
 import { type Lowering, type LoweringContext, matrix, numbers, shapeOf } from './lowering-context.ts';
 import type { Area, StoredType } from './plan.ts';
 
-// Logits of a slice: at most this many. A slice reads the whole embedding, so small ones cost time.
-const sliceElements = 160 * 1024 * 1024;
+/** A slice has a multiple of this many rows, as many as the largest tile of a product. */
 const sliceRows = 128;
 
 /** The launch of one slice: its losses, and the gradient of its logits. */
@@ -33,7 +33,7 @@ const lossBySlices =
     if (gradientNode !== undefined) context.markDone(gradientNode);
     const [ofHidden, ofEmbedding] = gradients;
 
-    const most = Math.max(sliceRows, Math.floor(sliceElements / vocabulary / sliceRows) * sliceRows);
+    const most = Math.max(sliceRows, Math.floor(context.options.logitsOfSlice / vocabulary / sliceRows) * sliceRows);
     // Alone, losses say which token is likeliest, and that wants every digit; gradients are rounded anyway.
     const type: StoredType = ofHidden === undefined ? 'float32' : 'float16';
     // Rows of logits begin where they can be read in whole pieces.
@@ -96,7 +96,6 @@ function multiply(
   out: ReturnType<typeof matrix>,
   accumulate = false,
 ): void {
-  const plan = planProduct(shape, context.options.multiprocessors);
-  const partial = plan.partialFloats === 0 ? null : context.builder.scratch('float32', [plan.partialFloats]).area;
+  const { plan, partial } = planned(context, shape);
   context.builder.launch(...product(shape, { left, right, out, partial, accumulate }, plan));
 }

@@ -4,13 +4,14 @@ import { operandOf } from './fusion.ts';
 import { copyRows } from './kernels/launches/elementwise.ts';
 import {
   type Orientation,
+  type ProductPlan,
   type ProductShape,
   planProduct,
   product as productLaunches,
 } from './kernels/launches/product.ts';
 import { mostVectorRows, quantizedProduct, vectorProduct } from './kernels/launches/weights.ts';
 import { type LoweringContext, matrix, numbers, shapeOf } from './lowering-context.ts';
-import { part, type Stored } from './plan.ts';
+import { type Area, part, type Stored } from './plan.ts';
 
 export interface Product {
   left: Value;
@@ -88,11 +89,17 @@ export function emitProduct(
     return out;
   }
   const right = readOperand(context, product.right);
-  const plan = planProduct(shape, context.options.multiprocessors);
-  const partial = plan.partialFloats === 0 ? null : builder.scratch('float32', [plan.partialFloats]).area;
+  const { plan, partial } = planned(context, shape);
   const straight = matrix(product.orientation === 'Tt' ? turned(context, right) : right);
   builder.launch(...productLaunches(shape, { ...memory, right: straight, partial }, plan));
   return out;
+}
+
+/** How a product is cut, and the memory that this takes. */
+export function planned(context: LoweringContext, shape: ProductShape): { plan: ProductPlan; partial: Area | null } {
+  const plan = planProduct(shape, context.options.multiprocessors, context.options.capability);
+  const floats = plan.partialFloats;
+  return { plan, partial: floats === 0 ? null : context.builder.scratch('float32', [floats]).area };
 }
 
 /** The product's factor with those that its operands bear. */
@@ -125,8 +132,7 @@ export function emitHeadProducts(
     } as const
   )[orientation];
   const whole: ProductShape = { ...shape, orientation, batch };
-  const plan = planProduct(whole, context.options.multiprocessors);
-  const partial = plan.partialFloats === 0 ? null : builder.scratch('float32', [plan.partialFloats]).area;
+  const { plan, partial } = planned(context, whole);
   const memory = {
     ...{ left: matrix(left!), right: matrix(right!), out: matrix(out), partial },
     batchStrides: { left: ofLeft, right: ofRight, out: ofOut },

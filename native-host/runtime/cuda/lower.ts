@@ -8,8 +8,6 @@ import { type Lowering, LoweringContext, type LoweringOptions } from './lowering
 import type { Plan } from './plan.ts';
 import type { ConcreteProgram } from './portable-graph.ts';
 
-export type { LoweringOptions } from './lowering-context.ts';
-
 const lowerings: Record<string, Lowering> = {
   ...mathLowerings,
   ...sumLowerings,

@@ -16,15 +16,22 @@ import {
 } from './plan.ts';
 import type { ConcreteProgram } from './portable-graph.ts';
 
-export interface LoweringOptions {
+/** What a card's plans have in common. */
+export interface CardLowering {
+  /** Processors of the card, and its compute capability times ten. */
+  multiprocessors: number;
+  capability: number;
+  /** How many logits a loss computes at once. */
+  logitsOfSlice: number;
+  /** Bits of the codes that a frozen matrix is kept as; null: it is kept as bfloat16. */
+  codeBits: (name: string, shape: readonly number[]) => 4 | 8 | null;
+}
+
+export interface LoweringOptions extends CardLowering {
   deviceOutputs: ReadonlySet<string>;
   caches: readonly { past: string; rows: string }[];
   /** Rows that a conversation's matrices have room for. */
   cacheCapacity: number;
-  /** Processors of the card. */
-  multiprocessors: number;
-  /** Bits of the codes that a frozen matrix is kept as; null: it is kept as bfloat16. */
-  codeBits: (name: string, shape: readonly number[]) => 4 | 8 | null;
 }
 
 export type Lowering = (context: LoweringContext, node: Node) => void;

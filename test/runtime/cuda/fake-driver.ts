@@ -5,8 +5,7 @@ import { existsSync, readFileSync, renameSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import koffi from 'koffi';
-import { type CudaDevice, openCudaDevice } from '../../../native-host/runtime/cuda/cuda-device.ts';
-import type { WeightStorage } from '../../../native-host/runtime/cuda/jobs.ts';
+import { type CudaDevice, type CudaDeviceOptions, openCudaDevice } from '../../../native-host/runtime/cuda/cuda-device.ts';
 import { emulatedLibrary } from './kernels/emulated-kernels.ts';
 
 const source = fileURLToPath(new URL('../../fixtures/cuda/fake-libcuda.cpp', import.meta.url));
@@ -26,10 +25,10 @@ export function fakeDriverLibrary(): string {
 }
 
 /** Opens the emulated card, with the worker that `npm run build` bundled. */
-export function openFakeCard(weights: WeightStorage = 'bfloat16'): CudaDevice {
+export function openFakeCard(options: Pick<CudaDeviceOptions, 'weights' | 'logitsOfSlice'> = {}): CudaDevice {
   if (!existsSync(workerFile)) throw new Error('dist/cuda-worker.js is missing: run `npm run build` first');
   // The emulated driver does not look into the kernels' file.
-  return openCudaDevice({ workerFile, kernelsFile: source, library: fakeDriverLibrary(), weights });
+  return openCudaDevice({ workerFile, kernelsFile: source, library: fakeDriverLibrary(), ...options });
 }
 
 /** What is on the emulated card: contexts, bytes of memory, and streams, events, graphs, modules and pinned ranges. */

@@ -2,6 +2,7 @@
 #include "attention-backward.cu"
 #include "attention-decode.cu"
 #include "attention-forward.cu"
+#include "attention-hopper.cu"
 #include "elementwise.cu"
 #include "embedding.cu"
 #include "loss.cu"

@@ -22,12 +22,6 @@ extern "C" __global__ void __launch_bounds__(256)
 }
 REGISTER_KERNEL(attentionDelta)
 
-struct AttentionCotangent {
-  const bfloat16 *cotangent;
-  const float *logSumExp, *delta;
-  int cotangentStride;
-};
-
 /** In shared memory: two tiles that stay; of those that stream past, the first twice and the second once; two scalars. */
 template <int Dim> struct BackwardTiles {
   static constexpr int elements = tilePositions * Dim;
@@ -181,10 +175,6 @@ __device__ __forceinline__ void backwardBlock(const AttentionShape &shape, const
                    reinterpret_cast<const float(&)[Dim / 8][4]>(sumsOfSecond), plain);
   }
 }
-
-#define COTANGENT_PARAMETERS                                                                                          \
-  const bfloat16 *cotangent, const float *logSumExp, const float *delta, int cotangentStride
-#define COTANGENT_ARGUMENTS cotangent, logSumExp, delta, cotangentStride
 
 #define ATTENTION_KEY_GRAD(name, Dim)                                                                                 \
   extern "C" __global__ void __launch_bounds__(attentionThreads)                                                      \

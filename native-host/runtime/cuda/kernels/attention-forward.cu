@@ -1,47 +1,12 @@
 // Causal grouped-query attention without the matrix of all scores: a block keeps a tile of queries and goes through the
 // keys, with the softmax's maximum and sum carried along. Source: Dao, "FlashAttention-2", 2023.
 #include "attention.cuh"
+#include "softmax.cuh"
 
 /** A block has four warps of RowSteps · 16 queries each, and goes through the keys in steps of Keys. */
 template <int Dim, int RowSteps, int Keys> struct ForwardTile {
   static constexpr int dim = Dim, rowSteps = RowSteps, keys = Keys;
   static constexpr int queries = RowSteps * 64;
-};
-
-template <int Dim, int RowSteps> struct RunningSoftmax {
-  float highest[RowSteps][2], sum[RowSteps][2];
-  float mixed[RowSteps][Dim / 8][4];
-
-  /** Turns scores (in units of 1 / factor) into weights against the new maximum, and rescales what is there. */
-  template <int Eights> __device__ __forceinline__ void weigh(float (&scores)[Eights][4], int i, float factor) {
-#pragma unroll
-    for (int half = 0; half < 2; half++) {
-      float next = highest[i][half];
-#pragma unroll
-      for (int j = 0; j < Eights; j++) next = fmaxf(next, fmaxf(scores[j][half * 2], scores[j][half * 2 + 1]));
-      next = fmaxf(next, shuffleXor(next, 1));
-      next = fmaxf(next, shuffleXor(next, 2));
-      // A row that has seen nothing yet has no maximum; any finite one gives its masked scores the weight 0.
-      const float base = next == -INFINITY ? 0.f : next * factor;
-      const float shrink = exp2Fast(highest[i][half] * factor - base);
-      highest[i][half] = next;
-      float added = 0.f;
-#pragma unroll
-      for (int j = 0; j < Eights; j++) {
-#pragma unroll
-        for (int c = half * 2; c < half * 2 + 2; c++) {
-          scores[j][c] = exp2Fast(scores[j][c] * factor - base);
-          added += scores[j][c];
-        }
-      }
-      sum[i][half] = sum[i][half] * shrink + added;
-#pragma unroll
-      for (int d = 0; d < Dim / 8; d++) {
-        mixed[i][d][half * 2] *= shrink;
-        mixed[i][d][half * 2 + 1] *= shrink;
-      }
-    }
-  }
 };
 
 /** Block (queries from the last tile to the first, head, row of the batch). */
@@ -83,16 +48,7 @@ __device__ __forceinline__ void attendBlock(const AttentionShape &shape, bfloat1
   commitCopies();
 
   RunningSoftmax<Dim, RowSteps> softmax;
-#pragma unroll
-  for (int i = 0; i < RowSteps; i++) {
-#pragma unroll
-    for (int half = 0; half < 2; half++) softmax.highest[i][half] = -INFINITY, softmax.sum[i][half] = 0.f;
-#pragma unroll
-    for (int d = 0; d < Dim / 8; d++) {
-#pragma unroll
-      for (int c = 0; c < 4; c++) softmax.mixed[i][d][c] = 0.f;
-    }
-  }
+  softmax.clear();
 
   while (start < keys) {
     const Sight here = sight;
@@ -105,20 +61,7 @@ __device__ __forceinline__ void attendBlock(const AttentionShape &shape, bfloat1
     for (int i = 0; i < RowSteps; i++) {
       scoresOf<Dim>(scores[i], queryTile, (i * 4 + warp) * 16, keyTile);
       if (here == Sight::some) {
-#pragma unroll
-        for (int half = 0; half < 2; half++) {
-          const int at = queryStart + (i * 4 + warp) * 16 + lane / 4 + half * 8;
-          const int id = ids && at < shape.length ? ids[at] : 0;
-#pragma unroll
-          for (int j = 0; j < tileKeys / 8; j++) {
-#pragma unroll
-            for (int c = 0; c < 2; c++) {
-              const int other = start + j * 8 + lane % 4 * 2 + c;
-              const bool seen = other <= at + past && other < keys && (!ids || ids[other] == id);
-              if (!seen) scores[i][j][half * 2 + c] = -INFINITY;
-            }
-          }
-        }
+        hideUnseen(scores[i], shape, ids, queryStart + (i * 4 + warp) * 16 + lane / 4, start, past, keys);
       }
       softmax.weigh(scores[i], i, shape.scale * log2OfE);
     }
@@ -135,22 +78,7 @@ __device__ __forceinline__ void attendBlock(const AttentionShape &shape, bfloat1
 
 #pragma unroll
   for (int i = 0; i < RowSteps; i++) {
-    const int firstRow = queryStart + (i * 4 + warp) * 16;
-    float factors[2];
-#pragma unroll
-    for (int half = 0; half < 2; half++) {
-      float total = softmax.sum[i][half];
-      total += shuffleXor(total, 1);
-      total += shuffleXor(total, 2);
-      factors[half] = 1.f / total;
-      const int at = firstRow + lane / 4 + half * 8;
-      if (logSumExp && lane % 4 == 0 && at < shape.length) {
-        logSumExp[(size_t(row) * shape.heads + head) * shape.length + at] =
-            softmax.highest[i][half] * shape.scale + logf(total);
-      }
-    }
-    bfloat16 *to = out + firstQuery * shape.outStride + size_t(head) * shape.headDim;
-    storeRows<Dim>(to, shape.outStride, firstRow, shape.length, shape.headDim, softmax.mixed[i], factors);
+    finishRows<Dim>(softmax, i, shape, out, logSumExp, row, head, queryStart + (i * 4 + warp) * 16);
   }
 }
 

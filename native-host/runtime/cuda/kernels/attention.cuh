@@ -25,6 +25,17 @@ struct AttentionShape {
   q, k, v, sequenceIds, past, queryStride, keyStride, valueStride, outStride, rows, length, heads, keyValueHeads,     \
       headDim, scale
 
+/** What the gradients take beside the forward pass's inputs; the scalars are [rows, heads, length]. */
+struct AttentionCotangent {
+  const bfloat16 *cotangent;
+  const float *logSumExp, *delta;
+  int cotangentStride;
+};
+
+#define COTANGENT_PARAMETERS                                                                                          \
+  const bfloat16 *cotangent, const float *logSumExp, const float *delta, int cotangentStride
+#define COTANGENT_ARGUMENTS cotangent, logSumExp, delta, cotangentStride
+
 constexpr float log2OfE = 1.4426950408889634f;
 constexpr int attentionThreads = 128;
 /** Positions in a tile of the gradient kernels. */

@@ -1,6 +1,7 @@
 // The products Nt, Nn and Tn for cards of capability 9.0, whose tensor cores read both operands from shared memory and
 // work in the background: two groups of four warps make 64 rows each of a tile of 128. Tiles are copied as in matmul.cuh.
 // On other cards these kernels do nothing, and nobody launches them.
+#include "hopper.cuh"
 #include "matmul.cuh"
 
 template <Orientation O, int TileN, int Stages> struct HopperTile {
@@ -14,28 +15,11 @@ template <Orientation O, int TileN, int Stages> struct HopperTile {
 
 #ifdef LIFT_HOPPER
 
-/**
- * A descriptor of an operand in rows of 128 bytes with the 128-byte swizzle, which is that of swizzled<64>. Rows first:
- * groups of eight rows are 1024 bytes apart. Otherwise a row holds 64 outer positions at one k, groups of eight k are 1024
- * bytes apart, and the next 64 positions lie a panel of 64 rows further on.
- */
-__device__ __forceinline__ uint64_t describe(const bfloat16 *tile) {
-  constexpr uint64_t panelBytes = 64 * 128, groupBytes = 8 * 128;
-  return (uint64_t(sharedAddress(tile) & 0x3ffff) >> 4) | (panelBytes >> 4) << 16 | (groupBytes >> 4) << 32 |
-         uint64_t(1) << 62;
-}
-
-/** Copies a tile whose rows are `Outer` long as panels of 64 columns, or as one panel where the rows are k. */
+/** Copies a tile [Outer, 64], or where the rows are k, [64, Outer]. */
 template <int Outer, bool RowsFirst>
-__device__ __forceinline__ void copyPanels(bfloat16 *to, const MatrixView &from, int outer, int k) {
-  if (RowsFirst) {
-    copyTile<Outer, 64, 256>(to, from, outer, k);
-  } else {
-#pragma unroll
-    for (int panel = 0; panel < Outer / 64; panel++) {
-      copyTile<64, 64, 256>(to + panel * 64 * 64, from, k, outer + panel * 64);
-    }
-  }
+__device__ __forceinline__ void copyOperand(bfloat16 *to, const MatrixView &from, int outer, int k) {
+  if (RowsFirst) copyPanels<Outer, 64, 256>(to, from, outer, k);
+  else copyPanels<64, Outer, 256>(to, from, k, outer);
 }
 
 template <class Shape> __device__ __forceinline__ void multiplyHopperBlock(const Product &p) {
@@ -55,11 +39,11 @@ template <class Shape> __device__ __forceinline__ void multiplyHopperBlock(const
       const bfloat16 *right = main ? static_cast<const bfloat16 *>(p.right) : p.panelRight;
       const int leftStride = main ? p.leftStride : p.panelLeftStride;
       const int rightStride = main ? p.rightStride : p.panelRightStride;
-      copyPanels<Shape::tileM, Shape::leftRowsFirst>(
+      copyOperand<Shape::tileM, Shape::leftRowsFirst>(
           leftRing + stage * Shape::leftElements,
           Shape::leftRowsFirst ? MatrixView(left, leftStride, p.m, depth) : MatrixView(left, leftStride, depth, p.m),
           row, k);
-      copyPanels<Shape::tileN, Shape::rightColumnsFirst>(
+      copyOperand<Shape::tileN, Shape::rightColumnsFirst>(
           rightRing + stage * Shape::rightElements,
           Shape::rightColumnsFirst ? MatrixView(right, rightStride, p.n, depth)
                                    : MatrixView(right, rightStride, depth, p.n),

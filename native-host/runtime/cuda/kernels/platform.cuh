@@ -109,12 +109,24 @@ template <int Eights> __device__ __forceinline__ void takeSums(float (&sums)[Eig
 
 #define SUMS4(j) "+f"(sums[j][0]), "+f"(sums[j][1]), "+f"(sums[j][2]), "+f"(sums[j][3])
 #define SUMS16(j) SUMS4(j), SUMS4(j + 1), SUMS4(j + 2), SUMS4(j + 3)
-#define SUMS64(j) SUMS16(j), SUMS16(j + 4), SUMS16(j + 8), SUMS16(j + 12)
+#define SUMS32 SUMS16(0), SUMS16(4)
+#define SUMS64 SUMS32, SUMS16(8), SUMS16(12)
+#define SUMS128 SUMS64, SUMS16(16), SUMS16(20), SUMS16(24), SUMS16(28)
 
 /**
  * sums[64, 8 · Eights] += left [64, 16] · right [16, 8 · Eights] for the four warps together, in the background. left and
- * right are descriptors of shared memory; …RowsFirst as loadLeft and loadRight have them.
+ * right are descriptors of shared memory; …RowsFirst and …ColumnsFirst as loadLeft and loadRight have them.
  */
+template <bool LeftRowsFirst, bool RightColumnsFirst>
+__device__ __forceinline__ void multiplyAddTogether(float (&sums)[8][4], uint64_t left, uint64_t right) {
+  asm volatile(
+      "wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, "
+      "%13, %14, %15, %16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31}, %32, %33, 1, 1, "
+      "1, %34, %35;"
+      : SUMS32
+      : "l"(left), "l"(right), "n"(LeftRowsFirst ? 0 : 1), "n"(RightColumnsFirst ? 0 : 1));
+}
+
 template <bool LeftRowsFirst, bool RightColumnsFirst>
 __device__ __forceinline__ void multiplyAddTogether(float (&sums)[16][4], uint64_t left, uint64_t right) {
   asm volatile(
@@ -122,7 +134,7 @@ __device__ __forceinline__ void multiplyAddTogether(float (&sums)[16][4], uint64
       "%13, %14, %15, %16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, %32, %33, %34, "
       "%35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, %48, %49, %50, %51, %52, %53, %54, %55, %56, "
       "%57, %58, %59, %60, %61, %62, %63}, %64, %65, 1, 1, 1, %66, %67;"
-      : SUMS64(0)
+      : SUMS64
       : "l"(left), "l"(right), "n"(LeftRowsFirst ? 0 : 1), "n"(RightColumnsFirst ? 0 : 1));
 }
 
@@ -136,8 +148,30 @@ __device__ __forceinline__ void multiplyAddTogether(float (&sums)[32][4], uint64
       "%79, %80, %81, %82, %83, %84, %85, %86, %87, %88, %89, %90, %91, %92, %93, %94, %95, %96, %97, %98, %99, %100, "
       "%101, %102, %103, %104, %105, %106, %107, %108, %109, %110, %111, %112, %113, %114, %115, %116, %117, %118, "
       "%119, %120, %121, %122, %123, %124, %125, %126, %127}, %128, %129, 1, 1, 1, %130, %131;"
-      : SUMS64(0), SUMS64(16)
+      : SUMS128
       : "l"(left), "l"(right), "n"(LeftRowsFirst ? 0 : 1), "n"(RightColumnsFirst ? 0 : 1));
+}
+
+/** The same with left in registers, 16 rows a warp, in the layout of multiplyAdd; they stay untouched until the wait. */
+template <bool RightColumnsFirst>
+__device__ __forceinline__ void multiplyAddTogether(float (&sums)[8][4], const uint32_t (&left)[4], uint64_t right) {
+  asm volatile(
+      "wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, "
+      "%13, %14, %15, %16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31}, {%32, %33, %34, "
+      "%35}, %36, 1, 1, 1, %37;"
+      : SUMS32
+      : "r"(left[0]), "r"(left[1]), "r"(left[2]), "r"(left[3]), "l"(right), "n"(RightColumnsFirst ? 0 : 1));
+}
+
+template <bool RightColumnsFirst>
+__device__ __forceinline__ void multiplyAddTogether(float (&sums)[16][4], const uint32_t (&left)[4], uint64_t right) {
+  asm volatile(
+      "wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 {%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, "
+      "%13, %14, %15, %16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, %32, %33, %34, "
+      "%35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, %48, %49, %50, %51, %52, %53, %54, %55, %56, "
+      "%57, %58, %59, %60, %61, %62, %63}, {%64, %65, %66, %67}, %68, 1, 1, 1, %69;"
+      : SUMS64
+      : "r"(left[0]), "r"(left[1]), "r"(left[2]), "r"(left[3]), "l"(right), "n"(RightColumnsFirst ? 0 : 1));
 }
 #endif
 

@@ -176,15 +176,15 @@ inline float elementOfOperand(uint64_t descriptor, bool outerFirst, int outer, i
   return toFloat(*reinterpret_cast<const bfloat16 *>(emulator::machine().shared + at));
 }
 
-/** A thread computes its own sums: rows lane / 4 and that plus 8 of its warp's 16, two columns of every eight. */
-template <bool LeftRowsFirst, bool RightColumnsFirst, int Eights>
-void multiplyAddTogether(float (&sums)[Eights][4], uint64_t left, uint64_t right) {
-  if (left >> 62 != 1 || right >> 62 != 1) emulator::machine().fail("a descriptor without the 128-byte swizzle");
-  const int lane = emulator::machine().current->linear % 32, warp = emulator::machine().current->linear / 32 % 4;
-  const auto compute = [&sums, left, right, lane, warp] {
+/** A thread's own sums: rows lane / 4 and that plus 8 of its warp's 16, two columns of every eight. */
+template <bool RightColumnsFirst, int Eights, class Left>
+void multiplyInBackground(float (&sums)[Eights][4], Left leftElement, uint64_t right) {
+  if (right >> 62 != 1) emulator::machine().fail("a descriptor without the 128-byte swizzle");
+  const int lane = emulator::machine().current->linear % 32;
+  const auto compute = [&sums, leftElement, right, lane] {
     for (int half = 0; half < 2; half++) {
       float a[16];
-      for (int k = 0; k < 16; k++) a[k] = elementOfOperand(left, LeftRowsFirst, warp * 16 + lane / 4 + half * 8, k);
+      for (int k = 0; k < 16; k++) a[k] = leftElement(half, k);
       for (int j = 0; j < Eights; j++) {
         for (int c = 0; c < 2; c++) {
           const int column = j * 8 + lane % 4 * 2 + c;
@@ -198,6 +198,34 @@ void multiplyAddTogether(float (&sums)[Eights][4], uint64_t left, uint64_t right
   if (emulator::machine().order == emulator::Order::backward) return compute();
   emulator::machine().current->productGroups.back().push_back(compute);
 }
+
+template <bool LeftRowsFirst, bool RightColumnsFirst, int Eights>
+void multiplyAddTogether(float (&sums)[Eights][4], uint64_t left, uint64_t right) {
+  if (left >> 62 != 1) emulator::machine().fail("a descriptor without the 128-byte swizzle");
+  const int linear = emulator::machine().current->linear, row = linear / 32 % 4 * 16 + linear % 32 / 4;
+  const auto element = [left, row](int half, int k) { return elementOfOperand(left, LeftRowsFirst, row + half * 8, k); };
+  multiplyInBackground<RightColumnsFirst>(sums, element, right);
+}
+
+template <bool RightColumnsFirst, int Eights>
+void multiplyAddTogether(float (&sums)[Eights][4], const uint32_t (&left)[4], uint64_t right) {
+  struct Rows {
+    uint32_t pairs[2][8];
+  };
+  const FourRegisters mine{{left[0], left[1], left[2], left[3]}};
+  const Rows rows = emulator::collective<Rows>("wgmma operand", mine, [](int to, auto from) {
+    Rows received;
+    for (int half = 0; half < 2; half++) {
+      for (int pair = 0; pair < 8; pair++) received.pairs[half][pair] = from(to / 4 * 4 + pair % 4).at[half + pair / 4 * 2];
+    }
+    return received;
+  });
+  const auto element = [rows](int half, int k) {
+    return bitsToFloat(k % 2 ? rows.pairs[half][k / 2] & 0xffff0000u : rows.pairs[half][k / 2] << 16);
+  };
+  multiplyInBackground<RightColumnsFirst>(sums, element, right);
+}
+
 inline void commitProducts() { emulator::machine().current->productGroups.emplace_back(); }
 template <int Groups> void waitForProducts() {
   auto &groups = emulator::machine().current->productGroups;
