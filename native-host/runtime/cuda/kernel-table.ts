@@ -146,6 +146,13 @@ export const kernelTable = {
   attentionKeyGrad128: kernel(128, `${attentionGrad} ofK:p ofV:p ofKStride:i ofVStride:i`, 82432),
   attentionQueryGrad64: kernel(128, `${attentionGrad} ofQ:p ofQStride:i`, 41472),
   attentionQueryGrad128: kernel(128, `${attentionGrad} ofQ:p ofQStride:i`, 82432),
+  // Only for cards of capability 9.0.
+  attentionForwardHopper64: kernel(256, `${attention} out:p logSumExp:p`, 49152),
+  attentionKeyGradHopper64: kernel(256, `${attentionGrad} ofK:p ofV:p ofKStride:i ofVStride:i`, 67584),
+  attentionQueryGradHopper64: kernel(256, `${attentionGrad} ofQ:p ofQStride:i`, 67584),
+  attentionForwardHopper128: kernel(256, `${attention} out:p logSumExp:p`, 98304),
+  attentionKeyGradHopper128: kernel(256, `${attentionGrad} ofK:p ofV:p ofKStride:i ofVStride:i`, 133120),
+  attentionQueryGradHopper128: kernel(256, `${attentionGrad} ofQ:p ofQStride:i`, 133120),
   attentionDecode: kernel(
     128,
     'q:p keys:p values:p past:p partial:p queryStride:i keyStride:i valueStride:i ' +

@@ -18,15 +18,19 @@ export const attentionLowerings: Record<string, Lowering> = {
     const inputs = packedInputs(context, node);
     const out = context.write(node.outputs[0]!, 'bfloat16');
     const sizes = packedSizes(node);
+    const { capability } = context.options;
     const wantsGradient = context.gradientOf.has(node);
     const logSumExp = context.builder.scratch('float32', [sizes.rows * sizes.heads * sizes.length]);
     if (wantsGradient) context.saved.set(node, { logSumExp });
-    context.builder.launch(attentionForward(inputs, matrix(out), wantsGradient ? logSumExp.area : null, sizes));
+    context.builder.launch(
+      attentionForward(inputs, matrix(out), wantsGradient ? logSumExp.area : null, sizes, capability),
+    );
   },
 
   causalAttentionGrad: (context, node) => {
     const forward: Node = node.attributes.forward;
     const sizes = packedSizes(forward);
+    const { capability } = context.options;
     const [out, cotangent] = node.inputs.slice(4).map((value) => matrix(context.read(value, 'bfloat16')));
     const [ofQ, ofK, ofV] = node.outputs.map((value) => matrix(context.write(value, 'bfloat16')));
     const { logSumExp } = context.saved.get(forward)!;
@@ -40,7 +44,7 @@ export const attentionLowerings: Record<string, Lowering> = {
       ofK: ofK!,
       ofV: ofV!,
     };
-    context.builder.launch(...attentionGrad(packedInputs(context, forward), memory, sizes));
+    context.builder.launch(...attentionGrad(packedInputs(context, forward), memory, sizes, capability));
   },
 
   cachedAttention: (context, node) => {
@@ -49,9 +53,10 @@ export const attentionLowerings: Record<string, Lowering> = {
     const sizes: AttentionSizes = { rows: 1, length: q!.shape[0]!, heads, keyValueHeads, headDim };
     const [keys, values] = [k!, v!].map((fresh, i) => withPast(context, node.inputs[3 + i]!, fresh));
     const inputs = { q: matrix(q!), k: matrix(keys!.all), v: matrix(values!.all), past: keys!.past };
+    const { capability } = context.options;
     if (sizes.length > mostVectorRows) {
       const out = context.write(node.outputs[0]!, 'bfloat16');
-      context.builder.launch(attentionForward({ ...inputs, sequenceIds: null }, matrix(out), null, sizes));
+      context.builder.launch(attentionForward({ ...inputs, sequenceIds: null }, matrix(out), null, sizes, capability));
       return;
     }
     const out = context.write(node.outputs[0]!);

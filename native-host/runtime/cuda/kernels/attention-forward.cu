@@ -63,7 +63,9 @@ __device__ __forceinline__ void attendBlock(const AttentionShape &shape, bfloat1
       if (here == Sight::some) {
         hideUnseen(scores[i], shape, ids, queryStart + (i * 4 + warp) * 16 + lane / 4, start, past, keys);
       }
-      softmax.weigh(scores[i], i, shape.scale * log2OfE);
+      float shrink[2];
+      softmax.weigh(scores[i], i, shape.scale * log2OfE, shrink);
+      softmax.rescale(i, shrink);
     }
     const int next = nextSeen(start + tileKeys);
     waitForCopies<0>();

@@ -16,14 +16,14 @@ constexpr int streamedPositions = 64;
 template <int Dim>
 __device__ __forceinline__ void beginScores(float (&sums)[8][4], const bfloat16 *left, const bfloat16 *right) {
   const bfloat16 *rows = left + threadIdx.x / 128 * 64 * 64;
-#pragma unroll
-  for (int j = 0; j < 8; j++) sums[j][0] = sums[j][1] = sums[j][2] = sums[j][3] = 0.f;
   beginProducts();
 #pragma unroll
   for (int d = 0; d < Dim; d += 16) {
     const int panel = d / 64, within = d % 64;
-    multiplyAddTogether<true, true>(sums, describe(rows + panel * keptPositions * 64 + within),
-                                    describe(right + panel * streamedPositions * 64 + within));
+    const uint64_t ofLeft = describe(rows + panel * keptPositions * 64 + within);
+    const uint64_t ofRight = describe(right + panel * streamedPositions * 64 + within);
+    if (d == 0) multiplyAddTogether<true, true, true>(sums, ofLeft, ofRight);
+    else multiplyAddTogether<true, true>(sums, ofLeft, ofRight);
   }
   commitProducts();
 }
@@ -55,7 +55,7 @@ template <int Dim>
 __device__ __forceinline__ void attendHopperBlock(const AttentionShape &shape, bfloat16 *out, float *logSumExp) {
   constexpr int tileElements = streamedPositions * Dim;
   bfloat16 *queryTile = reinterpret_cast<bfloat16 *>(sharedMemory());
-  bfloat16 *keyRing = queryTile + keptPositions * Dim, *valueRing = keyRing + 3 * tileElements;
+  bfloat16 *keyRing = queryTile + keptPositions * Dim, *valueRing = keyRing + 2 * tileElements;
   const int queryStart = (gridDim.x - 1 - blockIdx.x) * keptPositions;
   const int head = blockIdx.y, row = blockIdx.z, warp = threadIdx.x / 32, lane = threadIdx.x % 32;
   const int keyHead = head / (shape.heads / shape.keyValueHeads);
@@ -80,62 +80,64 @@ __device__ __forceinline__ void attendHopperBlock(const AttentionShape &shape, b
     return {keys, Sight::none};
   };
   const auto copy = [&](bfloat16 *ring, const MatrixView &from, int n, int start) {
-    if (start < keys) copyPanels<streamedPositions, Dim, hopperThreads>(ring + n % 3 * tileElements, from, start, 0);
-    commitCopies();
+    if (start < keys) copyPanels<streamedPositions, Dim, hopperThreads>(ring + (n & 1) * tileElements, from, start, 0);
   };
-
-  SeenTile here = nextSeen(0), second = nextSeen(here.start + streamedPositions);
-  SeenTile third = nextSeen(second.start + streamedPositions);
-  copyPanels<keptPositions, Dim, hopperThreads>(queryTile, query, queryStart, 0);
-  copy(keyRing, key, 0, here.start);
-  copy(keyRing, key, 1, second.start);
-  copy(valueRing, value, 0, here.start);
-  copy(keyRing, key, 2, third.start);
-
   RunningSoftmax<Dim, 1> softmax;
   softmax.clear();
-  float scores[8][4], nextScores[8][4];
-  waitForCopies<3>();
-  fenceForProducts();
-  blockBarrier();
+  float shrink[2];
+  uint32_t weights[4][4];
+  const auto weigh = [&](float(&scores)[8][4], const SeenTile &tile) {
+    if (tile.sight == Sight::some) {
+      hideUnseen(scores, shape, ids, queryStart + warp * 16 + lane / 4, tile.start, past, keys);
+    }
+    softmax.weigh(scores, 0, shape.scale * log2OfE, shrink);
+  };
+  const auto meet = []() {
+    waitForCopies<0>();
+    fenceForProducts();
+    blockBarrier();
+  };
+
+  // Every query sees itself, so there is a first tile.
+  SeenTile here = nextSeen(0), next = nextSeen(here.start + streamedPositions);
+  copyPanels<keptPositions, Dim, hopperThreads>(queryTile, query, queryStart, 0);
+  copy(keyRing, key, 0, here.start);
+  commitCopies();
+  meet();
+  copy(keyRing, key, 1, next.start);
+  copy(valueRing, value, 0, here.start);
+  commitCopies();
+  float scores[8][4];
   beginScores<Dim>(scores, queryTile, keyRing);
   waitForProducts<0>();
   takeSums(scores);
+  weigh(scores, here);
+  packSums(weights, scores);
 
-  uint32_t weights[4][4];
-  for (int n = 0; here.start < keys; n++) {
-    // The keys of tile n + 1 and the values of tile n are there; the keys of tile n + 2 may be under way.
-    waitForCopies<1>();
-    fenceForProducts();
-    blockBarrier();
-    if (second.start < keys) beginScores<Dim>(nextScores, queryTile, keyRing + (n + 1) % 3 * tileElements);
-    else commitProducts();
-    // The product with the values of tile n − 1, whose sums are about to be rescaled.
+  int n = 0;
+  for (; next.start < keys; n++) {
+    // The keys of tile n + 1 and the values of tile n are there; all products so far are done, so that the keys of tile n
+    // and the values of tile n − 1 may be overwritten.
+    meet();
+    const SeenTile second = nextSeen(next.start + streamedPositions);
+    copy(keyRing, key, n + 2, second.start);
+    copy(valueRing, value, n + 1, next.start);
+    commitCopies();
+    beginScores<Dim>(scores, queryTile, keyRing + ((n + 1) & 1) * tileElements);
+    beginProduct<Dim>(softmax.mixed[0], weights, valueRing + (n & 1) * tileElements);
     waitForProducts<1>();
+    takeSums(scores);
+    weigh(scores, next);
+    waitForProducts<0>();
     takeSums(softmax.mixed[0]);
-    const SeenTile fourth = nextSeen(third.start + streamedPositions);
-    // Places whose last products both groups waited for before the barrier: values n − 2, keys n.
-    copy(valueRing, value, n + 1, second.start);
-    copy(keyRing, key, n + 3, fourth.start);
-
-    if (here.sight == Sight::some) {
-      hideUnseen(scores, shape, ids, queryStart + warp * 16 + lane / 4, here.start, past, keys);
-    }
-    softmax.weigh(scores, 0, shape.scale * log2OfE);
+    softmax.rescale(0, shrink);
     packSums(weights, scores);
-    beginProduct<Dim>(softmax.mixed[0], weights, valueRing + n % 3 * tileElements);
-    waitForProducts<1>();
-    takeSums(nextScores);
-#pragma unroll
-    for (int j = 0; j < 8; j++) {
-#pragma unroll
-      for (int c = 0; c < 4; c++) scores[j][c] = nextScores[j][c];
-    }
-    here = second, second = third, third = fourth;
+    next = second;
   }
+  meet();
+  beginProduct<Dim>(softmax.mixed[0], weights, valueRing + (n & 1) * tileElements);
   waitForProducts<0>();
   takeSums(softmax.mixed[0]);
-  waitForCopies<0>();
   finishRows<Dim>(softmax, 0, shape, out, logSumExp, row, head, queryStart + warp * 16);
 }
 

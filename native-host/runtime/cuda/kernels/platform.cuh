@@ -115,30 +115,31 @@ template <int Eights> __device__ __forceinline__ void takeSums(float (&sums)[Eig
 
 /**
  * sums[64, 8 · Eights] += left [64, 16] · right [16, 8 · Eights] for the four warps together, in the background. left and
- * right are descriptors of shared memory; …RowsFirst and …ColumnsFirst as loadLeft and loadRight have them.
+ * right are descriptors of shared memory; …RowsFirst and …ColumnsFirst as loadLeft and loadRight have them. Fresh: the
+ * sums start anew, whatever they hold.
  */
-template <bool LeftRowsFirst, bool RightColumnsFirst>
+template <bool LeftRowsFirst, bool RightColumnsFirst, bool Fresh = false>
 __device__ __forceinline__ void multiplyAddTogether(float (&sums)[8][4], uint64_t left, uint64_t right) {
   asm volatile(
       "wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, "
       "%13, %14, %15, %16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31}, %32, %33, 1, 1, "
       "1, %34, %35;"
       : SUMS32
-      : "l"(left), "l"(right), "n"(LeftRowsFirst ? 0 : 1), "n"(RightColumnsFirst ? 0 : 1));
+      : "l"(left), "l"(right), "n"(LeftRowsFirst ? 0 : 1), "n"(RightColumnsFirst ? 0 : 1), "n"(Fresh ? 0 : 1));
 }
 
-template <bool LeftRowsFirst, bool RightColumnsFirst>
+template <bool LeftRowsFirst, bool RightColumnsFirst, bool Fresh = false>
 __device__ __forceinline__ void multiplyAddTogether(float (&sums)[16][4], uint64_t left, uint64_t right) {
   asm volatile(
       "wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 {%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, "
       "%13, %14, %15, %16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, %32, %33, %34, "
       "%35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, %48, %49, %50, %51, %52, %53, %54, %55, %56, "
-      "%57, %58, %59, %60, %61, %62, %63}, %64, %65, 1, 1, 1, %66, %67;"
+      "%57, %58, %59, %60, %61, %62, %63}, %64, %65, %68, 1, 1, %66, %67;"
       : SUMS64
-      : "l"(left), "l"(right), "n"(LeftRowsFirst ? 0 : 1), "n"(RightColumnsFirst ? 0 : 1));
+      : "l"(left), "l"(right), "n"(LeftRowsFirst ? 0 : 1), "n"(RightColumnsFirst ? 0 : 1), "n"(Fresh ? 0 : 1));
 }
 
-template <bool LeftRowsFirst, bool RightColumnsFirst>
+template <bool LeftRowsFirst, bool RightColumnsFirst, bool Fresh = false>
 __device__ __forceinline__ void multiplyAddTogether(float (&sums)[32][4], uint64_t left, uint64_t right) {
   asm volatile(
       "wgmma.mma_async.sync.aligned.m64n256k16.f32.bf16.bf16 {%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, "
@@ -147,9 +148,9 @@ __device__ __forceinline__ void multiplyAddTogether(float (&sums)[32][4], uint64
       "%57, %58, %59, %60, %61, %62, %63, %64, %65, %66, %67, %68, %69, %70, %71, %72, %73, %74, %75, %76, %77, %78, "
       "%79, %80, %81, %82, %83, %84, %85, %86, %87, %88, %89, %90, %91, %92, %93, %94, %95, %96, %97, %98, %99, %100, "
       "%101, %102, %103, %104, %105, %106, %107, %108, %109, %110, %111, %112, %113, %114, %115, %116, %117, %118, "
-      "%119, %120, %121, %122, %123, %124, %125, %126, %127}, %128, %129, 1, 1, 1, %130, %131;"
+      "%119, %120, %121, %122, %123, %124, %125, %126, %127}, %128, %129, %132, 1, 1, %130, %131;"
       : SUMS128
-      : "l"(left), "l"(right), "n"(LeftRowsFirst ? 0 : 1), "n"(RightColumnsFirst ? 0 : 1));
+      : "l"(left), "l"(right), "n"(LeftRowsFirst ? 0 : 1), "n"(RightColumnsFirst ? 0 : 1), "n"(Fresh ? 0 : 1));
 }
 
 /** The same with left in registers, 16 rows a warp, in the layout of multiplyAdd; they stay untouched until the wait. */

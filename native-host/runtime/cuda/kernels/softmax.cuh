@@ -20,8 +20,12 @@ template <int Dim, int RowSteps> struct RunningSoftmax {
     }
   }
 
-  /** Turns scores (in units of 1 / factor) into weights against the new maximum, and rescales what is there. */
-  template <int Eights> __device__ __forceinline__ void weigh(float (&scores)[Eights][4], int i, float factor) {
+  /**
+   * Turns scores (in units of 1 / factor) into weights against the new maximum. What was mixed before is to be rescaled by
+   * `shrink`.
+   */
+  template <int Eights>
+  __device__ __forceinline__ void weigh(float (&scores)[Eights][4], int i, float factor, float (&shrink)[2]) {
 #pragma unroll
     for (int half = 0; half < 2; half++) {
       float next = highest[i][half];
@@ -31,7 +35,7 @@ template <int Dim, int RowSteps> struct RunningSoftmax {
       next = fmaxf(next, shuffleXor(next, 2));
       // A row that has seen nothing yet has no maximum; any finite one gives its masked scores the weight 0.
       const float base = next == -INFINITY ? 0.f : next * factor;
-      const float shrink = exp2Fast(highest[i][half] * factor - base);
+      shrink[half] = exp2Fast(highest[i][half] * factor - base);
       highest[i][half] = next;
       float added = 0.f;
 #pragma unroll
@@ -42,12 +46,15 @@ template <int Dim, int RowSteps> struct RunningSoftmax {
           added += scores[j][c];
         }
       }
-      sum[i][half] = sum[i][half] * shrink + added;
+      sum[i][half] = sum[i][half] * shrink[half] + added;
+    }
+  }
+
+  __device__ __forceinline__ void rescale(int i, const float (&shrink)[2]) {
 #pragma unroll
-      for (int d = 0; d < Dim / 8; d++) {
-        mixed[i][d][half * 2] *= shrink;
-        mixed[i][d][half * 2 + 1] *= shrink;
-      }
+    for (int d = 0; d < Dim / 8; d++) {
+#pragma unroll
+      for (int c = 0; c < 4; c++) mixed[i][d][c] *= shrink[c / 2];
     }
   }
 };

@@ -30,23 +30,28 @@ struct MatrixView {
  */
 template <int Rows, int Columns, int Threads>
 __device__ __forceinline__ void copyTile(bfloat16 *shared, const MatrixView &from, int row, int column) {
-  constexpr int chunks = Columns / 8;
-  static_assert(Rows * chunks % Threads == 0 || Rows * chunks < Threads);
-#pragma unroll
-  for (int first = 0; first < Rows * chunks; first += Threads) {
-    const int i = first + threadIdx.x;
-    if (Rows * chunks < Threads && i >= Rows * chunks) break;
+  constexpr int chunks = Columns / 8, all = Rows * chunks;
+  static_assert(all % Threads == 0);
+  const auto copyChunk = [&](int i, auto copy) {
     const int r = i / chunks, c = i % chunks;
-    bfloat16 *to = shared + swizzled<Columns>(r, c);
     const int left = row + r < from.rows ? from.columns - (column + c * 8) : 0;
     const int count = left < 0 ? 0 : left < 8 ? left : 8;
     // A chunk without elements may have no valid address of its own.
     const bfloat16 *at = count > 0 ? from.at + (size_t(row + r) * from.stride + column + c * 8) : from.at;
-    if (from.wide) {
-      copyAsync(to, at, count * 2);
-    } else {
+    copy(shared + swizzled<Columns>(r, c), at, count);
+  };
+  if (from.wide) {
 #pragma unroll
-      for (int j = 0; j < 8; j++) to[j] = j < count ? at[j] : toBfloat16(0.f);
+    for (int i = threadIdx.x; i < all; i += Threads) {
+      copyChunk(i, [](bfloat16 *to, const bfloat16 *at, int count) { copyAsync(to, at, count * 2); });
+    }
+  } else {
+#pragma unroll 1
+    for (int i = threadIdx.x; i < all; i += Threads) {
+      copyChunk(i, [](bfloat16 *to, const bfloat16 *at, int count) {
+#pragma unroll 1
+        for (int j = 0; j < 8; j++) to[j] = j < count ? at[j] : toBfloat16(0.f);
+      });
     }
   }
 }

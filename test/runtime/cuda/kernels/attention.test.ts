@@ -88,7 +88,7 @@ function putInputs(memory: EmulatedKernels, { past }: Problem, { q, k, v, ids }:
   };
 }
 
-function checkForwardAndGradients(problem: Problem): void {
+function checkForwardAndGradients(problem: Problem, capability: number): void {
   const inputs = inputsOf(problem);
   const { rows, length, heads, keyValueHeads, headDim } = problem;
   const [width, keyWidth] = [heads * headDim, keyValueHeads * headDim];
@@ -102,7 +102,10 @@ function checkForwardAndGradients(problem: Problem): void {
     const gradients = { out, cotangent: put(inputs.cotangent), logSumExp, delta, ofQ, ofK, ofV };
     const bfloat = ({ at }: { at: typeof logSumExp }) => ({ buffer: at, type: 'bfloat16' as const });
     return {
-      launches: [attentionForward(given, out, logSumExp, problem), ...attentionGrad(given, gradients, problem)],
+      launches: [
+        attentionForward(given, out, logSumExp, problem, capability),
+        ...attentionGrad(given, gradients, problem, capability),
+      ],
       outputs: {
         ...{ out: bfloat(out), ofQ: bfloat(ofQ), ofK: bfloat(ofK), ofV: bfloat(ofV) },
         logSumExp: { buffer: logSumExp, type: 'float32' },
@@ -125,32 +128,26 @@ const packed = (row: number, position: number) => {
   return index < 0 ? -1 : 1 + index;
 };
 
-describe('attention and its gradients', () => {
-  test('heads of 64, one sequence a row, more than one tile', () => {
-    checkForwardAndGradients({ rows: 1, length: 140, heads: 1, keyValueHeads: 1, headDim: 64 });
-  });
-  test('heads of 128, packed sequences', () => {
-    checkForwardAndGradients({ rows: 2, length: 80, heads: 2, keyValueHeads: 2, headDim: 128, idOf: packed });
-  });
-  test('heads of 40, packed sequences, several heads on one key', () => {
-    checkForwardAndGradients({ rows: 2, length: 160, heads: 2, keyValueHeads: 1, headDim: 40, idOf: packed });
-  });
-  test('odd heads, which no wide copy fits', () => {
-    checkForwardAndGradients({ rows: 2, length: 70, heads: 4, keyValueHeads: 2, headDim: 9, idOf: packed });
-  });
-  test('a head between the sizes, in rows with other columns', () => {
-    checkForwardAndGradients({ rows: 1, length: 66, heads: 2, keyValueHeads: 1, headDim: 80, padding: 8 });
-  });
-  test('ids that come again later in the row', () => {
-    const idOf = (_: number, position: number) => Math.floor(position / 33) % 2;
-    checkForwardAndGradients({ rows: 1, length: 140, heads: 1, keyValueHeads: 1, headDim: 16, idOf });
-  });
-  test('one position', () => {
-    checkForwardAndGradients({ rows: 1, length: 1, heads: 2, keyValueHeads: 1, headDim: 8 });
-  });
+// Cards of capability 9.0 have kernels of their own.
+describe.each([80, 90])('attention and its gradients for capability %i', (capability) => {
+  test.each<[string, Problem]>([
+    ['heads of 64, one sequence a row, three tiles', { rows: 1, length: 140, heads: 1, keyValueHeads: 1, headDim: 64 }],
+    ['heads of 128, packed', { rows: 2, length: 80, heads: 2, keyValueHeads: 2, headDim: 128, idOf: packed }],
+    ['two heads on one key', { rows: 2, length: 160, heads: 2, keyValueHeads: 1, headDim: 40, idOf: packed }],
+    [
+      'odd heads, which no wide copy fits',
+      { rows: 2, length: 70, heads: 4, keyValueHeads: 2, headDim: 9, idOf: packed },
+    ],
+    ['a head between the sizes', { rows: 1, length: 66, heads: 2, keyValueHeads: 1, headDim: 80, padding: 8 }],
+    [
+      'ids that come again later in the row',
+      { rows: 1, length: 140, heads: 1, keyValueHeads: 1, headDim: 16, idOf: (_, at) => Math.floor(at / 33) % 2 },
+    ],
+    ['one position', { rows: 1, length: 1, heads: 2, keyValueHeads: 1, headDim: 8 }],
+  ])('%s', (_, problem) => checkForwardAndGradients(problem, capability));
 });
 
-describe('attention over a cache', () => {
+describe.each([80, 90])('attention over a cache for capability %i', (capability) => {
   const compute = (problem: Problem, splits: number) => {
     const inputs = inputsOf(problem);
     const { length, heads, headDim } = problem;
@@ -162,7 +159,7 @@ describe('attention over a cache', () => {
       const partial = memory.empty(decodePartial(problem, splits));
       return {
         launches: [
-          attentionForward({ ...operands, past, sequenceIds: null }, forward, null, problem),
+          attentionForward({ ...operands, past, sequenceIds: null }, forward, null, problem, capability),
           ...attentionDecode({ ...operands, past: past! }, decoded, partial, problem, splits),
         ],
         outputs: {

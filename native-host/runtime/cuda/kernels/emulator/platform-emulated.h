@@ -177,7 +177,7 @@ inline float elementOfOperand(uint64_t descriptor, bool outerFirst, int outer, i
 }
 
 /** A thread's own sums: rows lane / 4 and that plus 8 of its warp's 16, two columns of every eight. */
-template <bool RightColumnsFirst, int Eights, class Left>
+template <bool RightColumnsFirst, bool Fresh, int Eights, class Left>
 void multiplyInBackground(float (&sums)[Eights][4], Left leftElement, uint64_t right) {
   if (right >> 62 != 1) emulator::machine().fail("a descriptor without the 128-byte swizzle");
   const int lane = emulator::machine().current->linear % 32;
@@ -188,7 +188,7 @@ void multiplyInBackground(float (&sums)[Eights][4], Left leftElement, uint64_t r
       for (int j = 0; j < Eights; j++) {
         for (int c = 0; c < 2; c++) {
           const int column = j * 8 + lane % 4 * 2 + c;
-          float sum = sums[j][half * 2 + c];
+          float sum = Fresh ? 0.f : sums[j][half * 2 + c];
           for (int k = 0; k < 16; k++) sum += a[k] * elementOfOperand(right, RightColumnsFirst, column, k);
           sums[j][half * 2 + c] = sum;
         }
@@ -199,12 +199,12 @@ void multiplyInBackground(float (&sums)[Eights][4], Left leftElement, uint64_t r
   emulator::machine().current->productGroups.back().push_back(compute);
 }
 
-template <bool LeftRowsFirst, bool RightColumnsFirst, int Eights>
+template <bool LeftRowsFirst, bool RightColumnsFirst, bool Fresh = false, int Eights>
 void multiplyAddTogether(float (&sums)[Eights][4], uint64_t left, uint64_t right) {
   if (left >> 62 != 1) emulator::machine().fail("a descriptor without the 128-byte swizzle");
   const int linear = emulator::machine().current->linear, row = linear / 32 % 4 * 16 + linear % 32 / 4;
   const auto element = [left, row](int half, int k) { return elementOfOperand(left, LeftRowsFirst, row + half * 8, k); };
-  multiplyInBackground<RightColumnsFirst>(sums, element, right);
+  multiplyInBackground<RightColumnsFirst, Fresh>(sums, element, right);
 }
 
 template <bool RightColumnsFirst, int Eights>
@@ -223,7 +223,7 @@ void multiplyAddTogether(float (&sums)[Eights][4], const uint32_t (&left)[4], ui
   const auto element = [rows](int half, int k) {
     return bitsToFloat(k % 2 ? rows.pairs[half][k / 2] & 0xffff0000u : rows.pairs[half][k / 2] << 16);
   };
-  multiplyInBackground<RightColumnsFirst>(sums, element, right);
+  multiplyInBackground<RightColumnsFirst, false>(sums, element, right);
 }
 
 inline void commitProducts() { emulator::machine().current->productGroups.emplace_back(); }

@@ -28,11 +28,14 @@ export interface AttentionInputs<Buffer> {
   past: Buffer | null;
 }
 
-/** The smallest size that kernels exist for. Errors: Error where the head is larger than all of them. */
-function kernelHeadSize(headDim: number): (typeof attentionHeadSizes)[number] {
+/**
+ * The end of a kernel's name: the smallest size of heads that kernels exist for, and whose they are. `capability` is the
+ * card's compute capability times ten. Errors: Error where the head is larger than all of them.
+ */
+function kernelEnding(headDim: number, capability = 80): `${'Hopper' | ''}${(typeof attentionHeadSizes)[number]}` {
   const size = attentionHeadSizes.find((each) => headDim <= each);
   if (size === undefined) throw new Error(`attention kernels take heads of up to 128 columns, and got ${headDim}`);
-  return size;
+  return `${capability === 90 ? 'Hopper' : ''}${size}`;
 }
 
 function attentionFields<Buffer>(
@@ -55,16 +58,15 @@ export function attentionForward<Buffer>(
   out: Bfloats<Buffer>,
   logSumExp: Buffer | null,
   sizes: AttentionSizes,
+  capability = 80,
 ): KernelLaunch<Buffer> {
   if (inputs.past !== null && (inputs.sequenceIds !== null || sizes.rows !== 1)) {
     throw new Error('attention over a cache has one row and no sequence ids');
   }
   const fields = { ...attentionFields(inputs, out.stride, sizes), out: out.at, logSumExp };
   const { rows, length, heads, headDim } = sizes;
-  const grid = [blocksFor(length, 128), heads, rows] as const;
-  return kernelHeadSize(headDim) === 64
-    ? launch('attentionForward64', grid, fields)
-    : launch('attentionForward128', grid, fields);
+  const kernel = `attentionForward${kernelEnding(headDim, capability)}` as const;
+  return launch<typeof kernel, Buffer>(kernel, [blocksFor(length, 128), heads, rows], fields);
 }
 
 export interface AttentionGradients<Buffer> {
@@ -83,22 +85,25 @@ export function attentionGrad<Buffer>(
   inputs: AttentionInputs<Buffer>,
   { out, cotangent, logSumExp, delta, ofQ, ofK, ofV }: AttentionGradients<Buffer>,
   sizes: AttentionSizes,
+  capability = 80,
 ): KernelLaunch<Buffer>[] {
   const { rows, length, heads, keyValueHeads, headDim } = sizes;
   const given = { cotangent: cotangent.at, logSumExp, delta, cotangentStride: cotangent.stride };
   const fields = { ...attentionFields({ ...inputs, past: null }, out.stride, sizes), ...given };
   const ofKeys = { ...fields, ofK: ofK.at, ofV: ofV.at, ofKStride: ofK.stride, ofVStride: ofV.stride };
   const ofQueries = { ...fields, ofQ: ofQ.at, ofQStride: ofQ.stride };
-  const tiles = blocksFor(length, 64);
-  const keyGrid = [tiles, keyValueHeads, rows] as const;
-  const queryGrid = [tiles, heads, rows] as const;
-  const first = launch<'attentionDelta', Buffer>('attentionDelta', [blocksFor(rows * length * heads, 8), 1, 1], {
-    ...{ out: out.at, cotangent: cotangent.at, delta, outStride: out.stride, cotangentStride: cotangent.stride },
-    ...{ rows, length, heads, headDim },
-  });
-  return kernelHeadSize(headDim) === 64
-    ? [first, launch('attentionKeyGrad64', keyGrid, ofKeys), launch('attentionQueryGrad64', queryGrid, ofQueries)]
-    : [first, launch('attentionKeyGrad128', keyGrid, ofKeys), launch('attentionQueryGrad128', queryGrid, ofQueries)];
+  const ending = kernelEnding(headDim, capability);
+  const tiles = blocksFor(length, capability === 90 ? 128 : 64);
+  const keyKernel = `attentionKeyGrad${ending}` as const;
+  const queryKernel = `attentionQueryGrad${ending}` as const;
+  return [
+    launch<'attentionDelta', Buffer>('attentionDelta', [blocksFor(rows * length * heads, 8), 1, 1], {
+      ...{ out: out.at, cotangent: cotangent.at, delta, outStride: out.stride, cotangentStride: cotangent.stride },
+      ...{ rows, length, heads, headDim },
+    }),
+    launch<typeof keyKernel, Buffer>(keyKernel, [tiles, keyValueHeads, rows], ofKeys),
+    launch<typeof queryKernel, Buffer>(queryKernel, [tiles, heads, rows], ofQueries),
+  ];
 }
 
 /** Parts that decoding cuts a cache of up to `capacity` positions into. */
@@ -123,7 +128,7 @@ export function attentionDecode<Buffer>(
   splits: number,
 ): KernelLaunch<Buffer>[] {
   const { length, heads, keyValueHeads, headDim } = sizes;
-  kernelHeadSize(headDim);
+  kernelEnding(headDim);
   const shape = { length, heads, headDim, splits };
   const eights = Math.ceil(heads / keyValueHeads / 8);
   const strides = { queryStride: q.stride, keyStride: k.stride, valueStride: v.stride };
