@@ -5,7 +5,7 @@
 export const externalPackages = {
   'onnxruntime-node': ['package.json', 'dist', 'bin/napi-v6/{os}/{arch}'],
   'onnxruntime-common': ['package.json', 'dist/cjs'],
-  koffi: ['package.json', 'index.js', 'index.cjs', 'src/koffi/index.js', 'src/koffi/index.cjs'],
+  koffi: ['package.json', 'index.js', 'src/koffi/index.js', 'src/koffi/src/static.js'],
   '@koromix/koffi-{os}-{arch}': ['package.json', 'index.js', '{os}_{arch}/koffi.node'],
   'web-tree-sitter': ['package.json', 'web-tree-sitter.js', 'web-tree-sitter.wasm'],
   '@vscode/tree-sitter-wasm': [

@@ -36,7 +36,7 @@ const allowed = [
   /^media\/walkthrough\/[a-z-]+\.(svg|png|md)$/,
   /^models\/lift-nano\/(README\.md|config\.json|model\.safetensors|tokenizer(_config)?\.json)$/,
   /^dist\/node_modules\/onnxruntime-(node|common)\/(package\.json|dist\/[\w/-]+\.js(on)?)$/,
-  /^dist\/node_modules\/koffi\/(package\.json|(src\/koffi\/)?index\.c?js)$/,
+  /^dist\/node_modules\/koffi\/(package\.json|index\.js|src\/koffi\/(index|src\/static)\.js)$/,
   /^dist\/node_modules\/@koromix\/koffi-[a-z0-9-]+\/(package\.json|index\.js)$/,
   /^dist\/node_modules\/web-tree-sitter\/(package\.json|web-tree-sitter\.(js|wasm))$/,
   /^dist\/node_modules\/@vscode\/tree-sitter-wasm\/(package\.json|wasm\/tree-sitter-[a-z]+\.wasm)$/,
