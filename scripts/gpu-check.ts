@@ -23,7 +23,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { gpuCheckParts, type PartName } from '../bench/cuda/parts.ts';
+import { fullSizes, gpuCheckParts, type PartName, toySizes } from '../bench/cuda/parts.ts';
 import { Python } from '../bench/cuda/python.ts';
 import { Report } from '../bench/cuda/report.ts';
 import { writeSection } from '../bench/results.ts';
@@ -34,13 +34,15 @@ import { CudaUnavailableError } from '../native-host/runtime/cuda/driver-error.t
 const { values: options } = parseArgs({
   options: {
     only: { type: 'string', default: Object.keys(gpuCheckParts).join(',') },
-    shapes: { type: 'string', default: '0.5b,1.5b,8b' },
+    shapes: { type: 'string' },
     python: { type: 'string', default: 'python3' },
     folder: { type: 'string' },
-    /** Of the emulated driver, to try this command itself. */
+    /** The emulated driver: to try this command itself, at toy sizes. */
     library: { type: 'string' },
   },
 });
+const isTrial = options.library !== undefined;
+const shapes = options.shapes ?? (isTrial ? 'toy' : '0.5b,1.5b,8b');
 const library = options.library === undefined ? {} : { library: options.library };
 const inDist = (file: string) => new URL(file, import.meta.url);
 
@@ -66,7 +68,15 @@ try {
         ...library,
       });
     try {
-      await part({ report, python, folder, shapes: options.shapes.split(','), openCard, inDist });
+      await part({
+        report,
+        python,
+        folder,
+        shapes: shapes.split(','),
+        sizes: isTrial ? toySizes : fullSizes,
+        openCard,
+        inDist,
+      });
     } catch (error) {
       report.fail(`${name}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
     }
@@ -75,8 +85,8 @@ try {
 } finally {
   if (options.folder === undefined) await rm(folder, { recursive: true, force: true });
 }
-const command = `npm run gpu:check -- --only ${options.only} --shapes ${options.shapes}`;
-await writeSection('cuda', [`Command: \`${command}\`.`, '', ...report.lines]);
+const command = `npm run gpu:check -- --only ${options.only} --shapes ${shapes}`;
+if (!isTrial) await writeSection('cuda', [`Command: \`${command}\`.`, '', ...report.lines]);
 report.conclude();
 process.exit(report.failures === 0 ? 0 : 1);
 

@@ -8,6 +8,7 @@ import { systemPackages } from '../test/e2e/setup/versions.mjs';
 const wanted = [
   ...systemPackages.map(({ name, file }) => ({ package: name, file, purpose: 'end-to-end tests' })),
   { package: 'chromium', file: '/usr/lib/chromium/vk_swiftshader_icd.json', purpose: 'webgpu tests' },
+  { package: 'g++', file: '/usr/bin/g++', purpose: 'tests of the CUDA kernels' },
   { package: 'libvulkan1', file: '/usr/lib/x86_64-linux-gnu/libvulkan.so.1', purpose: 'webgpu tests' },
 ];
 if (process.argv.includes('--torch')) {

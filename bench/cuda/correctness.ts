@@ -1,4 +1,5 @@
 /** What a card computes against the cpu backend's float32: ops and their gradients at sizes that fill tiles and end inside them. */
+import { programFlops } from '../../native-host/bench/flops.ts';
 import { grad } from '../../native-host/graph/grad.ts';
 import { cachedAttention, causalAttention, gatedBlend, rope } from '../../native-host/graph/ops/attention.ts';
 import { add, scale, swiglu } from '../../native-host/graph/ops/elementwise.ts';
@@ -35,10 +36,12 @@ export interface Comparison {
  */
 export const allowedErrors = { output: 0.01, gradient: 0.02 };
 
-export async function compareOps(card: Device, cpu: Device): Promise<Comparison[]> {
+/** Cases of up to `mostFlops` operations. */
+export async function compareOps(card: Device, cpu: Device, mostFlops: number): Promise<Comparison[]> {
   const result: Comparison[] = [];
   for (const one of cases()) {
     const program = programOf(one);
+    if (programFlops(program).total > mostFlops) continue;
     const feeds = feedsOf(one);
     const [got, wanted] = await Promise.all([card, cpu].map((device) => runOnce(device, program, feeds)));
     for (const kind of ['output', 'gradient'] as const) {

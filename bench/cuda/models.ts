@@ -17,6 +17,12 @@ export interface RandomModel {
 const half = benchShapes['0.5b']!;
 
 export const modelShapes: Readonly<Record<string, ModelConfig>> = {
+  /** For trying out. */
+  toy: {
+    ...half,
+    ...{ vocabSize: 400, hiddenSize: 64, intermediateSize: 96, numHiddenLayers: 2 },
+    ...{ numAttentionHeads: 4, numKeyValueHeads: 2, headDim: 16, maxPositionEmbeddings: 1024 },
+  },
   /** Qwen2.5-0.5B */
   '0.5b': half,
   /** Qwen2.5-1.5B */

@@ -18,34 +18,44 @@ export interface Rate {
   seconds: number;
 }
 
-export const trainedTokens = 8192;
-const copies = 4;
-const runs = 12;
+export interface ProductSizes {
+  /** Tokens of a step. */
+  rows: number;
+  /** Two problems of attention: rows and length of each. */
+  attention: readonly [number, number, number, number];
+  /** Products in a run, and runs. */
+  copies: number;
+  runs: number;
+}
 
-/** Each linear layer's product, forward (Nt) and for its input's gradient (Nn), over 8,192 tokens. */
-export function productShapes(model: string): { name: string; rows: number; inner: number; columns: number }[] {
+/** Each linear layer's product, forward (Nt) and for its input's gradient (Nn), over the tokens of a step. */
+export function productShapes(
+  model: string,
+  tokens: number,
+): { name: string; rows: number; inner: number; columns: number }[] {
   const config = modelShapes[model]!;
   const { hiddenSize, intermediateSize, numAttentionHeads, numKeyValueHeads, headDim, vocabSize } = config;
-  const of = (name: string, inner: number, columns: number, rows = trainedTokens) => ({ name, rows, inner, columns });
+  const of = (name: string, inner: number, columns: number, rows = tokens) => ({ name, rows, inner, columns });
   return [
     of('q', hiddenSize, numAttentionHeads * headDim),
     of('k', hiddenSize, numKeyValueHeads * headDim),
     of('gate', hiddenSize, intermediateSize),
     of('down', intermediateSize, hiddenSize),
-    of('vocabulary', hiddenSize, vocabSize, 1024),
+    of('vocabulary', hiddenSize, vocabSize, Math.ceil(tokens / 8)),
   ];
 }
 
-export async function productRates(device: Device, model: string): Promise<Rate[]> {
+export async function productRates(device: Device, model: string, sizes: ProductSizes): Promise<Rate[]> {
+  const { copies } = sizes;
   const rates: Rate[] = [];
-  for (const { name, rows, inner, columns } of productShapes(model)) {
+  for (const { name, rows, inner, columns } of productShapes(model, sizes.rows)) {
     for (const backward of [false, true]) {
       const left = randomInput(rows, backward ? columns : inner);
       const right = randomInput(columns, inner);
       const x = input('left', [rows, backward ? columns : inner]);
       const weight = input('right', [columns, inner]);
       const outputs = Array.from({ length: copies }, () => matmul(x, weight, false, !backward));
-      const best = await bestSeconds(device, outputs, { left, right });
+      const best = await bestSeconds(device, outputs, { left, right }, sizes.runs);
       const seconds = best / copies;
       rates.push({
         name: `${name}, ${backward ? 'gradient' : 'forward'}`,
@@ -65,18 +75,19 @@ export interface AttentionProblem {
   headDim: number;
 }
 
-export function attentionShapes(model: string): AttentionProblem[] {
+export function attentionShapes(model: string, { attention }: ProductSizes): AttentionProblem[] {
+  const [rows, length, otherRows, otherLength] = attention;
   const { numAttentionHeads: heads, numKeyValueHeads: keyValueHeads, headDim } = modelShapes[model]!;
   return [
-    { rows: 8, length: 1024, heads, keyValueHeads, headDim },
-    { rows: 4, length: 2048, heads, keyValueHeads, headDim },
+    { rows, length, heads, keyValueHeads, headDim },
+    { rows: otherRows, length: otherLength, heads, keyValueHeads, headDim },
   ];
 }
 
 /** Forward alone, and forward with gradients; operations of the pairs that are not masked. */
-export async function attentionRates(device: Device, model: string): Promise<Rate[]> {
+export async function attentionRates(device: Device, model: string, sizes: ProductSizes): Promise<Rate[]> {
   const rates: Rate[] = [];
-  for (const { rows, length, ...shape } of attentionShapes(model)) {
+  for (const { rows, length, ...shape } of attentionShapes(model, sizes)) {
     const count = rows * length;
     const { heads, keyValueHeads, headDim } = shape;
     const [q, k, v] = [heads, keyValueHeads, keyValueHeads].map((h, i) => input(`x${i}`, [count, h * headDim]));
@@ -90,8 +101,8 @@ export async function attentionRates(device: Device, model: string): Promise<Rat
       sequenceIds: int32(new Int32Array(count), [rows, length]),
     };
     const withSeed = { ...feeds, seed: randomInput(count, heads * headDim) };
-    const forward = await bestSeconds(device, [output], feeds);
-    const both = await bestSeconds(device, gradients, withSeed);
+    const forward = await bestSeconds(device, [output], feeds, sizes.runs);
+    const both = await bestSeconds(device, gradients, withSeed, sizes.runs);
     const flops = (values: Value[]) =>
       programFlops({ name: 'attention', outputs: Object.fromEntries(values.entries()) }).attention;
     const name = `${rows} × ${length}, ${heads} heads on ${keyValueHeads} of ${headDim}`;
@@ -108,6 +119,7 @@ async function bestSeconds(
   device: Device,
   values: readonly Value[],
   feeds: Record<string, ReturnType<typeof float32>>,
+  runs: number,
 ): Promise<number> {
   const outputs = Object.fromEntries(values.map((value, i) => [`last.${i}`, lastRow(value)]));
   const executable = await device.compile({ name: 'rate', outputs }, { weights: new Map() });

@@ -34,10 +34,10 @@ export async function trainingStep(
   device: CudaDevice,
   model: RandomModel,
   shape: BatchShape,
-  steps: number,
+  { steps, recompute }: { steps: number; recompute: boolean },
 ): Promise<StepResult> {
   const { watched, seconds } = watchRuns(device);
-  const trainer = await openTrainer(watched, model);
+  const trainer = await openTrainer(watched, model, recompute);
   const tokens = shape.rows * shape.length;
   const items = Array.from({ length: shape.rows }, (_, i) => randomItem(model, shape.length, i));
   const [batch] = pack(items, shape);
@@ -207,11 +207,12 @@ export async function answersBesideTraining(
 
 const oneToken = { maxTokens: 1, sample: sampler({ temperature: 0 }), stopTokens: new Set<number>() };
 
-function openTrainer(device: Device, model: RandomModel): Promise<Trainer> {
+function openTrainer(device: Device, model: RandomModel, recompute?: boolean): Promise<Trainer> {
   const layout = adapterLayout(model.config, { kind: 'lora', rank: loraRank, alpha: 2 * loraRank });
   const zeros = () => new Float32Array(layout.length);
   const vector = initialAdapter(layout, 1);
-  return Trainer.open(device, model, layout, { vector, first: zeros(), second: zeros(), step: 0 });
+  const state = { vector, first: zeros(), second: zeros(), step: 0 };
+  return Trainer.open(device, model, layout, state, recompute === undefined ? {} : { recompute });
 }
 
 function randomTokens(model: RandomModel, count: number, seed: number): number[] {

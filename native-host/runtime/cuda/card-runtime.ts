@@ -62,7 +62,11 @@ export class CardRuntime {
       this.tensors = new Tensors(this.card, this.stream);
       this.weights = new WeightStore(this.card, this.stream, settings.weights);
       this.lowering = {
-        ...{ multiprocessors: card.multiprocessors, capability: card.capability, logitsOfSlice: settings.logitsOfSlice },
+        ...{
+          multiprocessors: card.multiprocessors,
+          capability: card.capability,
+          logitsOfSlice: settings.logitsOfSlice,
+        },
         codeBits: (name, shape) => this.weights.codeBits(name, shape),
       };
     } catch (error) {

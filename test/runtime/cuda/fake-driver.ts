@@ -5,7 +5,11 @@ import { existsSync, readFileSync, renameSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import koffi from 'koffi';
-import { type CudaDevice, type CudaDeviceOptions, openCudaDevice } from '../../../native-host/runtime/cuda/cuda-device.ts';
+import {
+  type CudaDevice,
+  type CudaDeviceOptions,
+  openCudaDevice,
+} from '../../../native-host/runtime/cuda/cuda-device.ts';
 import { emulatedLibrary } from './kernels/emulated-kernels.ts';
 
 const source = fileURLToPath(new URL('../../fixtures/cuda/fake-libcuda.cpp', import.meta.url));
