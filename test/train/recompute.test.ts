@@ -47,7 +47,9 @@ describe.each(testableDevices().names)('on %s', (name) => {
       }),
     );
     expect(Math.max(...floats(kept!.gradient!).map(Math.abs))).toBeGreaterThan(1e-3);
-    expect(relativeError(floats(again!.gradient!), floats(kept!.gradient!))).toBeLessThan(name === 'cuda' ? 1e-3 : 1e-5);
+    expect(relativeError(floats(again!.gradient!), floats(kept!.gradient!))).toBeLessThan(
+      name === 'cuda' ? 1e-3 : 1e-5,
+    );
     expect(relativeError(floats(again!.loss!), floats(kept!.loss!))).toBeLessThan(1e-6);
   });
 });
