@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 const suites: Record<string, string[]> = {
   tests: ['test/e2e/*.e2e.ts'],
   pictures: ['test/e2e/pictures/*.ts'],
-  measurements: ['bench/workbench/*.ts'],
+  measurements: ['bench/workbench/workbench.ts'],
 };
 
 export default defineConfig({

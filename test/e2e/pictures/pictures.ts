@@ -95,10 +95,6 @@ async function changeTheme(name: string, bodyClass: RegExp): Promise<void> {
 }
 
 describe('pictures', () => {
-  step('nothing absorbed yet', async () => {
-    await pictureOfSidebar(join(screenshots, 'first.png'));
-  });
-
   step('an absorption under way', async () => {
     await window.lift.button('Absorb workspace').click();
     await window.lift.showTab('Absorption');
