@@ -43,7 +43,11 @@ constexpr int warpThreads = 32;
 constexpr int mostThreads = 1024;
 constexpr size_t stackBytes = 256 * 1024;
 
-/** How threads are ordered and when asynchronous copies land; results must not depend on it. */
+/**
+ * How threads are ordered and when asynchronous copies land; results must not depend on it. Forward: in turn, copies as late
+ * as a wait allows. Backward: the last that became ready first, so that one warp gets as far ahead of the others as barriers
+ * let it, and copies at once. Shuffled: at random, copies late.
+ */
 enum class Order { forward, backward, shuffled };
 
 struct PendingCopy {
@@ -98,6 +102,11 @@ struct Machine {
 
   Thread *nextReady() {
     if (readyFrom == ready.size()) return nullptr;
+    if (order == Order::backward) {
+      Thread *last = ready.back();
+      ready.pop_back();
+      return last;
+    }
     if (order == Order::shuffled) {
       random = random * 6364136223846793005ull + 1442695040888963407ull;
       std::swap(ready[readyFrom], ready[readyFrom + (random >> 33) % (ready.size() - readyFrom)]);
@@ -111,7 +120,6 @@ struct Machine {
   }
 
   void wake(std::vector<Thread *> &waiting) {
-    if (order == Order::backward) std::reverse(waiting.begin(), waiting.end());
     ready.insert(ready.end(), waiting.begin(), waiting.end());
     waiting.clear();
   }

@@ -67,7 +67,6 @@ inline void runBlock(int threads) {
     m.warps[i / warpThreads].running++;
     m.ready.push_back(&thread);
   }
-  if (m.order == Order::backward) std::reverse(m.ready.begin(), m.ready.end());
   while (Thread *next = m.nextReady()) {
     m.current = next;
     m.scheduler.switchTo(next->context);
