@@ -89,7 +89,7 @@ it('measures', async () => {
 /** Milliseconds, as the editor's list of running extensions has them. */
 async function activation(): Promise<number> {
   await window.command('Developer: Show Running Extensions');
-  const row = window.page.locator('.runtime-extensions-editor .monaco-list-row').filter({ hasText: 'lift-vscode' });
+  const row = window.page.locator('.runtime-extensions-editor .monaco-list-row[aria-label="lift-vscode"]');
   const text = await until('the time of activation', async () => {
     const shown = await row.locator('.activation-time').textContent();
     return /\d+ ?ms/.test(shown ?? '') && shown;
