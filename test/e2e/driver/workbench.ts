@@ -104,11 +104,17 @@ export class Workbench {
 
   /** Opens a file by its path within the workspace, by quick open. */
   async openFile(path: string): Promise<void> {
-    await this.page.keyboard.press('Control+P');
-    await this.page.locator('.quick-input-widget input.input').fill(path);
-    await this.quickPickRows().first().click();
     const name = path.split('/').at(-1)!;
-    await until(`${name} in front`, async () => (await this.activeEditor()) === name);
+    const input = this.page.locator('.quick-input-widget input.input');
+    // Rows of an earlier text stay for a moment.
+    const row = this.quickPickRows().filter({ has: this.page.locator('.label-name').getByText(name, { exact: true }) });
+    await until(`${name} in front`, async () => {
+      if ((await this.activeEditor()) === name) return true;
+      await this.page.keyboard.press('Control+P');
+      await input.fill(path, { timeout: 5_000 });
+      await row.first().click({ timeout: 5_000 });
+      return false;
+    });
   }
 
   /** Title of the editor in front. */
