@@ -7,6 +7,21 @@ import { externalPackages, unneededFile } from './external-packages.mjs';
 import { thirdPartyNotices } from './package-notices.mjs';
 import { packageFolder } from './package-registry.mjs';
 
+/** What the build must have made. */
+const builtFiles = [
+  'dist/extension.cjs',
+  'dist/main.js',
+  'dist/worker.js',
+  'dist/watch-worker.js',
+  'dist/cuda-worker.js',
+  'dist/cuda-kernels.fatbin',
+  'dist/webview/view.js',
+  'dist/webview/view.css',
+];
+
+/** There are no drivers of NVIDIA's cards for macOS, so their kernels are of no use there. */
+const isFor = (target, file) => file !== 'dist/cuda-kernels.fatbin' || !target.startsWith('darwin');
+
 /** package.json of the extension. */
 export function manifest() {
   return JSON.parse(readFileSync('package.json', 'utf8'));
@@ -19,26 +34,18 @@ export function vsixName(target) {
 }
 
 /**
- * Fills the empty folder `staging` with what the VSIX of `target` (such as `linux-x64`) holds.
+ * Fills the folder `staging` with what the VSIX of `target` (such as `linux-x64`) holds. `picturesUrl`: the web address that
+ * the repository's files can be had from.
  * Errors: where a file that must ship is missing, saying which and what makes it.
  */
-export async function stageExtension(target, staging) {
+export function stageExtension(target, staging, picturesUrl) {
   rmSync(staging, { recursive: true, force: true });
   mkdirSync(staging, { recursive: true });
   for (const pattern of shippedPatterns()) {
-    for (const file of filesMatching(pattern)) copy(file, join(staging, file));
+    for (const file of filesMatching(pattern)) if (isFor(target, file)) copy(file, join(staging, file));
   }
-  for (const file of [
-    'extension.cjs',
-    'main.js',
-    'worker.js',
-    'watch-worker.js',
-    'cuda-worker.js',
-    'cuda-kernels.fatbin',
-    'webview/view.js',
-    'webview/view.css',
-  ]) {
-    if (!existsSync(join(staging, 'dist', file))) throw new Error(`dist/${file} is missing: run npm run build first`);
+  for (const file of builtFiles.filter((built) => isFor(target, built))) {
+    if (!existsSync(join(staging, file))) throw new Error(`${file} is missing: run npm run build first`);
   }
   const [os, arch] = target.split('-');
   const forTarget = (text) => text.replaceAll('{os}', os).replaceAll('{arch}', arch);
@@ -52,7 +59,7 @@ export async function stageExtension(target, staging) {
   }
   for (const name of packagesInBundles(staging)) shippedPackages[name] = packageFolder(name);
   writeFileSync(join(staging, 'THIRD-PARTY-NOTICES.txt'), thirdPartyNotices(shippedPackages));
-  writeFileSync(join(staging, 'MARKETPLACE.md'), withPicturesInside(readFileSync('MARKETPLACE.md', 'utf8')));
+  writeFileSync(join(staging, 'MARKETPLACE.md'), withPictures(readFileSync('MARKETPLACE.md', 'utf8'), picturesUrl));
   writeFileSync(join(staging, 'package.json'), `${JSON.stringify(shippedManifest(), null, 2)}\n`);
   cpSync('.vscodeignore', join(staging, '.vscodeignore'));
 }
@@ -64,11 +71,14 @@ function packagesInBundles(staging) {
   return [...new Set(shipped.flatMap(([, names]) => names))];
 }
 
-/** Pictures as data in the text: an editor shows no files beside the page of an installed extension. */
-function withPicturesInside(markdown) {
-  return markdown.replaceAll(/\]\((media\/[\w./-]+\.png)\)/g, (_, file) => {
-    return `](data:image/png;base64,${readFileSync(file).toString('base64')})`;
-  });
+/**
+ * The page for the marketplace with the pictures where they can be had from. An editor shows only pictures of web pages there, none that
+ * are files beside the page or data in it; without `picturesUrl` they are left out.
+ */
+function withPictures(markdown, picturesUrl) {
+  const picture = /!\[([^\]]*)\]\((media\/[\w./-]+\.png)\)/g;
+  if (picturesUrl !== undefined) return markdown.replaceAll(picture, `![$1](${picturesUrl}/$2)`);
+  return markdown.replaceAll(picture, '').replaceAll(/\n{3,}/g, '\n\n');
 }
 
 function shippedManifest() {

@@ -2,6 +2,8 @@
 //   npm run package                          all platforms
 //   npm run package -- --target linux-x64    only these (may be repeated)
 //   npm run package -- --out some/folder     puts them elsewhere
+//   npm run package -- --pictures-url https://…    where the page for the marketplace finds media/screenshots; without it the page
+//                                                  has no pictures
 // Each holds the binaries of its platform and no others; those that are not installed here come from the npm registry and are
 // checked against package-lock.json.
 import { mkdirSync, rmSync, statSync } from 'node:fs';
@@ -16,6 +18,7 @@ const { values } = parseArgs({
   options: {
     target: { type: 'string', multiple: true, default: targets },
     out: { type: 'string', default: join('dist', 'vsix') },
+    'pictures-url': { type: 'string' },
   },
 });
 const unknown = values.target.filter((target) => !targets.includes(target));
@@ -27,7 +30,7 @@ if (unknown.length > 0) {
 mkdirSync(values.out, { recursive: true });
 for (const target of values.target) {
   const staging = join(values.out, `staging-${target}`);
-  await stageExtension(target, staging);
+  stageExtension(target, staging, values['pictures-url']);
   const packagePath = join(values.out, vsixName(target));
   rmSync(packagePath, { force: true });
   await createVSIX({

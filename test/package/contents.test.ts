@@ -8,12 +8,20 @@ import { type ZipEntry, zipEntries } from './zip-file.ts';
 
 const megabyte = 1_000_000;
 
-/** The files of each platform's own: onnxruntime's libraries and koffi's binding. */
+/** Code of NVIDIA's cards, which macOS has no drivers for. */
+const kernels = 'dist/cuda-kernels.fatbin';
+
+/** The files of each platform's own: onnxruntime's libraries, koffi's binding, kernels. */
 const binariesOf = {
-  'linux-x64': ['linux/x64/libonnxruntime.so.1', 'linux/x64/onnxruntime_binding.node', 'linux_x64/koffi.node'],
-  'linux-arm64': ['linux/arm64/libonnxruntime.so.1', 'linux/arm64/onnxruntime_binding.node', 'linux_arm64/koffi.node'],
-  'win32-x64': [...windowsBinaries('x64'), 'win32_x64/koffi.node'],
-  'win32-arm64': [...windowsBinaries('arm64'), 'win32_arm64/koffi.node'],
+  'linux-x64': [kernels, 'linux/x64/libonnxruntime.so.1', 'linux/x64/onnxruntime_binding.node', 'linux_x64/koffi.node'],
+  'linux-arm64': [
+    kernels,
+    'linux/arm64/libonnxruntime.so.1',
+    'linux/arm64/onnxruntime_binding.node',
+    'linux_arm64/koffi.node',
+  ],
+  'win32-x64': [kernels, ...windowsBinaries('x64'), 'win32_x64/koffi.node'],
+  'win32-arm64': [kernels, ...windowsBinaries('arm64'), 'win32_arm64/koffi.node'],
   'darwin-arm64': [
     'darwin/arm64/libonnxruntime.1.dylib',
     'darwin/arm64/onnxruntime_binding.node',
@@ -30,7 +38,6 @@ const allowed = [
   /^(readme|changelog)\.md$/,
   /^dist\/extension\.cjs$/,
   /^dist\/(main|worker|watch-worker|cuda-worker)\.js$/,
-  /^dist\/cuda-kernels\.fatbin$/,
   /^dist\/webview\/[a-z-]+\.(js|css|ttf)$/,
   /^media\/(lift\.svg|icon\.png)$/,
   /^media\/walkthrough\/[a-z-]+\.(svg|png|md)$/,
@@ -55,7 +62,6 @@ const required = [
   'dist/worker.js',
   'dist/watch-worker.js',
   'dist/cuda-worker.js',
-  'dist/cuda-kernels.fatbin',
   'dist/webview/view.js',
   'dist/webview/view.css',
   'media/lift.svg',
@@ -88,13 +94,13 @@ describe.each(platforms)('the VSIX for %s', (platform) => {
   });
 
   it('holds this platform’s binaries and no others', () => {
-    const binaries = paths.filter((path) => /\.(node|so(\.\d+)*|dylib|dll|exe|lib)$/.test(path));
-    const own = (path: string) => binariesOf[platform].find((binary) => path.endsWith(`/${binary}`)) ?? path;
+    const binaries = paths.filter((path) => /\.(node|so(\.\d+)*|fatbin|dylib|dll|exe|lib)$/.test(path));
+    const own = (path: string) => binariesOf[platform].find((binary) => `/${path}`.endsWith(`/${binary}`)) ?? path;
     expect(binaries.map(own).sort()).toEqual([...binariesOf[platform]].sort());
   });
 
   it('holds nothing that is not meant to be there', () => {
-    const isBinary = (path: string) => binariesOf[platform].some((binary) => path.endsWith(`/${binary}`));
+    const isBinary = (path: string) => binariesOf[platform].some((binary) => `/${path}`.endsWith(`/${binary}`));
     expect(paths.filter((path) => !isBinary(path) && !allowed.some((pattern) => pattern.test(path)))).toEqual([]);
   });
 
@@ -116,14 +122,13 @@ describe.each(platforms)('the VSIX for %s', (platform) => {
     expect(named.filter((path) => !paths.some((other) => other === path || other.startsWith(`${path}/`)))).toEqual([]);
   });
 
-  it('has a page for the marketplace that holds its pictures', () => {
+  it('has a page for the marketplace without pictures that could not be shown', () => {
     const page = entries
       .find(({ path }) => path === 'extension/readme.md')!
       .read()
       .toString();
-    const pictures = [...page.matchAll(/!\[[^\]]*\]\(([^)]{1,40})/g)].map((match) => match[1]!);
-    expect(pictures.length).toBeGreaterThan(2);
-    expect(pictures.filter((source) => !source.startsWith('data:image/png;base64,'))).toEqual([]);
+    expect(page).toContain('# LIFT');
+    expect(page).not.toMatch(/!\[/);
   });
 
   it('has a manifest without what is for developers only', () => {
