@@ -7,7 +7,8 @@ import { stepsIn } from './driver/steps.ts';
 import type { Workbench } from './driver/workbench.ts';
 import { writeInto, writeSmallRepository } from './driver/workspaces.ts';
 
-const settings = { 'lift.budgetMinutes': 60, 'lift.autoAbsorb': 'off', 'security.workspace.trust.enabled': false };
+// Below five minutes, from which on the first absorption asks.
+const settings = { 'lift.budgetMinutes': 4, 'lift.autoAbsorb': 'off', 'security.workspace.trust.enabled': false };
 
 describe('two windows on one folder', () => {
   let lab: Lab;
