@@ -1,11 +1,11 @@
 /** `lift bench train`: a LoRA step, and how near it comes to the machine's matrix products. */
 import { adapterLayout, initialAdapter } from '../model/adapter-init.ts';
-import type { Device } from '../runtime/device.ts';
+import type { Device, Program } from '../runtime/device.ts';
 import { openOnnxDevice } from '../runtime/onnx/onnx-device.ts';
 import { neededBytes } from '../runtime/onnx/program-memory.ts';
 import { pack } from '../train/packing.ts';
-import { gradientProgram, updateProgram } from '../train/program.ts';
-import { defaultOptimizer, Trainer } from '../train/trainer.ts';
+import { gradientProgram } from '../train/program.ts';
+import { Trainer } from '../train/trainer.ts';
 import { type BenchOptions, type BenchRow, median, peakMegabytes } from './bench-row.ts';
 import { programFlops } from './flops.ts';
 import { squareProducts, timesOf, weightProducts } from './products.ts';
@@ -28,7 +28,7 @@ export async function benchTrain(options: BenchOptions): Promise<BenchRow[]> {
   const { shape, signal, recompute } = options;
   const model = await openBenchModel(shape, options.cacheFolder);
   const plainDevice = openOnnxDevice(options.device, options.workerFile);
-  const { device, readySeconds } = watchCompiling(plainDevice);
+  const { device, compiled, readySeconds } = watchCompiling(plainDevice);
   try {
     const layout = adapterLayout(model.config, { kind: 'lora', rank, alpha: 2 * rank });
     const vector = initialAdapter(layout, 1);
@@ -69,8 +69,6 @@ export async function benchTrain(options: BenchOptions): Promise<BenchRow[]> {
 
     // What the gradient needs, however often a layer is computed.
     const flops = programFlops(gradientProgram(model.config, layout, { rows, length }));
-    const gradient = gradientProgram(model.config, layout, { rows, length }, recompute);
-    const update = updateProgram(layout.length, defaultOptimizer);
     const best = Math.min(...stepSeconds);
     const rate = flops.total / best / 1e9;
     const squareRate = square.flops / Math.min(...squareSeconds) / 1e9;
@@ -98,7 +96,7 @@ export async function benchTrain(options: BenchOptions): Promise<BenchRow[]> {
       { name: 'peak memory', value: memory, unit: 'MB' },
       {
         name: 'estimated for gradient and update',
-        value: (neededBytes(gradient) + neededBytes(update)) / 1e6,
+        value: compiled.reduce((sum, program) => sum + neededBytes(program), 0) / 1e6,
         unit: 'MB',
       },
     ];
@@ -107,12 +105,17 @@ export async function benchTrain(options: BenchOptions): Promise<BenchRow[]> {
   }
 }
 
-/** The device, and the seconds until its last run ended that no run took: compiling, above all. */
-function watchCompiling(plain: Device): { device: Device; readySeconds: () => number } {
+/**
+ * The device, the programs that were compiled on it, and the seconds until its last run ended that no run took:
+ * compiling, above all.
+ */
+function watchCompiling(plain: Device): { device: Device; compiled: Program[]; readySeconds: () => number } {
+  const compiled: Program[] = [];
   const started = performance.now();
   let running = 0;
   let ended = started;
   const compile: Device['compile'] = async (program, compileOptions) => {
+    compiled.push(program);
     const executable = await plain.compile(program, compileOptions);
     return {
       createCache: () => executable.createCache(),
@@ -138,5 +141,5 @@ function watchCompiling(plain: Device): { device: Device; readySeconds: () => nu
     releaseCache: (cache) => plain.releaseCache(cache),
     close: () => plain.close(),
   };
-  return { device, readySeconds: () => (ended - started - running) / 1000 };
+  return { device, compiled, readySeconds: () => (ended - started - running) / 1000 };
 }
