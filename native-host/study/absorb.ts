@@ -33,6 +33,8 @@ export interface AbsorbControl {
   /** Resolves at once unless paused. */
   whileRunning(): Promise<void>;
   onProgress(report: AbsorbReport): void;
+  /** In milliseconds: what the minutes of a budget are counted with; the machine's own unless told. */
+  clock?(): number;
   /** At most this much work is lost by a kill, and the time that writing takes; 15 unless told. */
   secondsBetweenCheckpoints?: number;
   /** How often an epoch that takes long is interrupted to measure a sample; 20 unless told. */

@@ -193,6 +193,7 @@ export class Absorption {
     const tokenShare = Math.min(mostTokenShare, Number(this.current?.version.note.absorbed ?? mostTokenShare));
     return {
       signal,
+      clock: control.clock ?? (() => performance.now()),
       whileRunning: () => control.whileRunning(),
       onProgress: (progress: LiftProgress) => {
         const { step: steps } = trainer;

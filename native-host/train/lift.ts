@@ -80,6 +80,8 @@ export interface LiftProgress {
 
 export interface LiftControl {
   signal: AbortSignal;
+  /** In milliseconds: what the budget's minutes are counted with. */
+  clock(): number;
   /** Resolves at once, or when a pause ends. */
   whileRunning(): Promise<void>;
   onProgress(progress: LiftProgress): void;
@@ -134,10 +136,10 @@ export async function lift(
       const done = shareDone(position, epoch.share, budget);
       if (done >= 1) return { end: 'budget', position };
       const group = epoch.next(settings.batchesPerStep);
-      const started = performance.now();
+      const started = control.clock();
       const stepLoss = await takeStep(trainer, group, learningRate(settings, done, trainer.step), control);
       if (stepLoss === null) return { end: 'cancelled', position };
-      const seconds = secondsSince(started);
+      const seconds = secondsSince(started, control);
       loss = Number.isNaN(loss) ? stepLoss : 0.95 * loss + 0.05 * stepLoss;
       position.batch += group.length;
       position.seconds += seconds;
@@ -152,9 +154,9 @@ export async function lift(
         secondsLeft: done > 0 ? (position.seconds * (1 - done)) / done : Number.NaN,
         recall: position.recall,
       });
-      const stepped = performance.now();
+      const stepped = control.clock();
       await control.onStep({ ...position });
-      position.seconds += secondsSince(stepped);
+      position.seconds += secondsSince(stepped, control);
     }
     if (!epoch.isWhole) {
       await control.onStep({ ...position, epoch: position.epoch + 1, batch: 0 });
@@ -164,9 +166,9 @@ export async function lift(
       position.visited = position.withQuestions || !curriculum.hasQuestions ? 'everything' : 'segments';
     }
     const before = position.recall;
-    const started = performance.now();
+    const started = control.clock();
     position.recall = await control.measureRecall();
-    position.seconds += secondsSince(started);
+    position.seconds += secondsSince(started, control);
     // What was measured in part says nothing: going on measures again.
     if (control.signal.aborted) return { end: 'cancelled', position };
     await control.onStep({ ...position, epoch: position.epoch + 1, batch: 0 });
@@ -270,8 +272,8 @@ async function takeStep(
   return loss;
 }
 
-function secondsSince(started: number): number {
-  return (performance.now() - started) / 1000;
+function secondsSince(started: number, control: LiftControl): number {
+  return (control.clock() - started) / 1000;
 }
 
 function sum<T>(items: readonly T[], value: (item: T) => number): number {

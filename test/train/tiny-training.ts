@@ -116,6 +116,7 @@ export function control(changes: Partial<LiftControl> = {}): LiftControl & { pos
       positions.push(position);
     },
     onTrained: () => {},
+    clock: () => performance.now(),
     onPassed: () => {},
     measureRecall: async () => 0,
     ...changes,
