@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { HostNotification, PROTOCOL_VERSION } from '../protocol/host.ts';
+import { findOnHub, getFromHub, suggestionsBeside } from './model-downloads.ts';
 import { openServices } from './open-services.ts';
 import { PauseSwitch } from './pause-switch.ts';
 import type { HostHandlers } from './rpc-server.ts';
@@ -136,7 +137,13 @@ export function createHandlers(): HostHandlers {
     'adapters/export': async ({ folder, target }) => ({ files: await opened().exportAdapter(folder, target) }),
     'adapters/import': async ({ folder, source }) => ({ version: await opened().importAdapter(folder, source) }),
     'adapters/rollBack': async ({ folder }) => ({ version: await opened().rollBack(folder) }),
-    'models/list': async () => ({ models: await opened().models() }),
+    'models/list': async () => {
+      const models = await opened().models();
+      return { models, suggested: suggestionsBeside(models) };
+    },
+    'models/find': ({ id }) => findOnHub(id),
+    'models/get': ({ id }, { signal, notify }) =>
+      getFromHub(id, signal, (progress) => notify(HostNotification.modelsProgress, progress)),
 
     async close() {
       for (const { abort } of running.values()) abort.abort();

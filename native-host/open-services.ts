@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import type {
   AbsorbEstimateResult,
   AbsorbResult,
@@ -16,8 +16,8 @@ import { Decoder } from './generate/decode.ts';
 import { LARGEST_TINY_WINDOW } from './generate/prompt.ts';
 import { deviceFiles, embeddedModelFolder } from './locations.ts';
 import { adapterLayout } from './model/adapter-init.ts';
-import { openModelFolder } from './model/model-folder.ts';
 import { type BaseModel, openBaseModel } from './model/open-model.ts';
+import { modelEntry, modelsAtHand } from './models-at-hand.ts';
 import type { Device, DeviceName } from './runtime/device.ts';
 import { chooseDevice, type DeviceChoice, openDevice } from './runtime/open-device.ts';
 import {
@@ -97,7 +97,7 @@ class OpenServices implements Services {
     readonly store: Store,
     private readonly storeRoot: string,
   ) {
-    this.model = entryOf(base);
+    this.model = modelEntry(base);
   }
 
   get standardEvidence() {
@@ -135,6 +135,7 @@ class OpenServices implements Services {
   async status(folder: string): Promise<StatusResult> {
     const { repository, current, ledger } = await this.known(folder);
     const { documents, tokenCount, tokens, skipped } = repository;
+    const commit = current?.note.commit;
     return {
       documents: documents.length,
       tokens: tokenCount,
@@ -145,6 +146,7 @@ class OpenServices implements Services {
       device: this.onnx.name,
       model: this.model.name,
       absorbedAt: current?.created ?? null,
+      absorbedCommit: typeof commit === 'string' ? commit : null,
       adapterBytes: current?.bytes ?? 0,
       memoryBytes: process.memoryUsage.rss(),
     };
@@ -185,10 +187,7 @@ class OpenServices implements Services {
   }
 
   async models(): Promise<ModelEntry[]> {
-    const embedded = await openModelFolder(embeddedModelFolder());
-    const entries = [entryOf(embedded)];
-    if (this.model.folder !== embedded.folder) entries.push(this.model);
-    return entries;
+    return modelsAtHand(this.model, process.env);
   }
 
   async adapters(): Promise<AdapterEntry[]> {
@@ -317,9 +316,4 @@ class OpenServices implements Services {
     const ledger = (await readLedger(adapter.path, current?.note.ledger)) ?? emptyLedger();
     return { repository, current, ledger };
   }
-}
-
-function entryOf({ folder, config, parameters }: Pick<BaseModel, 'folder' | 'config' | 'parameters'>): ModelEntry {
-  const { modelType: architecture, maxPositionEmbeddings: window } = config;
-  return { name: basename(folder), folder, architecture, parameters, window };
 }

@@ -1,6 +1,7 @@
 // What the host accepts as parameters of each request: one table, checked before a handler sees anything. The compiler
 // holds the table to the interfaces of protocol/host.ts, field by field.
 import type { FileChange, HostRequests, OpenFile } from '../protocol/host.ts';
+import { isModelId } from './hub/hub-cache.ts';
 
 /** Says what is wrong with a value, or null. `name` is the field as the client wrote it, such as `changes[3].path`. */
 type Check = (value: unknown, name: string) => string | null;
@@ -101,6 +102,11 @@ function ordered(check: Check): Check {
   };
 }
 
+/** What becomes a part of an address and of a path. */
+const modelId: Check = (value, name) =>
+  oneLine(value, name) ??
+  (isModelId(value as string) ? null : `${name} must look like 'organisation/model'${got(value)}`);
+
 const folder = { folder: absolutePath };
 
 const absorption = {
@@ -165,6 +171,8 @@ const paramChecks: ParamChecks = {
   'adapters/import': { ...folder, source: absolutePath },
   'adapters/rollBack': folder,
   'models/list': {},
+  'models/find': { id: modelId },
+  'models/get': { id: modelId },
   shutdown: {},
 };
 

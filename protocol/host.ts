@@ -28,12 +28,15 @@ export const HostMethod = {
   adaptersImport: 'adapters/import',
   adaptersRollBack: 'adapters/rollBack',
   modelsList: 'models/list',
+  modelsFind: 'models/find',
+  modelsGet: 'models/get',
   shutdown: 'shutdown',
 } as const;
 
 export const HostNotification = {
   absorbProgress: 'absorb/progress',
   askToken: 'ask/token',
+  modelsProgress: 'models/progress',
 } as const;
 
 /** Error codes beside those of JSON-RPC (-32700, -32600 … -32603). A cancelled request has the code that LSP gives it. */
@@ -69,6 +72,10 @@ export interface HostRequests {
   'adapters/import': { params: AdaptersImportParams; result: AdapterVersionResult };
   'adapters/rollBack': { params: FolderParams; result: AdapterVersionResult };
   'models/list': { params: NoParams; result: ModelsListResult };
+  /** Asks a hub what a model is; nothing is downloaded. */
+  'models/find': { params: ModelFindParams; result: ModelFindResult };
+  /** Downloads it; cancelling the request keeps what has come, for the next try. */
+  'models/get': { params: ModelFindParams; result: ModelGetResult };
   shutdown: { params: NoParams; result: null };
 }
 
@@ -76,6 +83,7 @@ export interface HostRequests {
 export interface HostNotifications {
   'absorb/progress': AbsorbProgress;
   'ask/token': AskToken;
+  'models/progress': ModelProgress;
 }
 
 export type NoParams = Record<string, never>;
@@ -273,6 +281,8 @@ export interface StatusResult {
   model: string;
   /** When the current version was made, ISO 8601; null before anything was absorbed. */
   absorbedAt: string | null;
+  /** The Git commit that was checked out then, in full; null where there was none. */
+  absorbedCommit: string | null;
   adapterBytes: number;
   /** Resident memory of the host, in bytes. */
   memoryBytes: number;
@@ -350,5 +360,48 @@ export interface ModelEntry {
 }
 
 export interface ModelsListResult {
+  /** The embedded one first, then the one in use, then what the cache of Hugging Face's tools holds. */
   models: ModelEntry[];
+  /** Models to download, smallest first; those that are at hand are not among them. */
+  suggested: SuggestedModelEntry[];
+}
+
+export interface SuggestedModelEntry {
+  /** Its name on the hub. */
+  id: string;
+  parameters: number;
+  /** Of the download, roughly. */
+  bytes: number;
+  /** What absorbing with it takes on the processor, roughly. */
+  memoryBytes: number;
+  /** Whether this machine has that much. */
+  fits: boolean;
+}
+
+export interface ModelFindParams {
+  /** Its name on the hub, such as `HuggingFaceTB/SmolLM2-135M-Instruct`. */
+  id: string;
+}
+
+export interface ModelFindResult {
+  id: string;
+  /** Where it is asked for. */
+  endpoint: string;
+  /** As the hub names it; null where the model's page names none, or the hub was not asked. */
+  license: string | null;
+  /** Of all files. */
+  bytes: number;
+  /** Where the model lies already; null where it is to be downloaded. */
+  folder: string | null;
+}
+
+export interface ModelGetResult {
+  folder: string;
+}
+
+export interface ModelProgress {
+  id: string;
+  bytesDone: number;
+  /** Of all files. */
+  bytes: number;
 }

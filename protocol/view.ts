@@ -91,6 +91,8 @@ export interface FolderState {
   version: number | null;
   /** ISO 8601. */
   absorbedAt: string | null;
+  /** The Git commit that was checked out then, in full. */
+  absorbedCommit: string | null;
   adapterBytes: number;
   skipped: SkippedFile[];
   /** Absorbed share by folder of the first level, largest first; '' holds the files beside them. */

@@ -6,6 +6,7 @@ const microsoft = 'Copyright (c) Microsoft Corporation. All rights reserved.';
 
 /** The copyright lines of packages whose licence stands only in their repository; all of them are under the MIT licence. */
 const copyrightOf = {
+  'gearhash-jit': 'Copyright (c) 2023 Hugging Face',
   'onnxruntime-node': microsoft,
   'onnxruntime-common': microsoft,
   '@microsoft/fast-element': microsoft,

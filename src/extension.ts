@@ -12,7 +12,7 @@ import { NativeHostClient } from './host/host-client.ts';
 import type { LiftContext } from './lift-context.ts';
 import { AbsorptionHold, machineSources } from './power/absorption-hold.ts';
 import { activateReport } from './report/report.ts';
-import { deviceName, idleMilliseconds, modelFolder, powerRule } from './settings.ts';
+import { deviceName, idleMilliseconds, modelFolder, powerRule, proxyVariables } from './settings.ts';
 import { activateStatusBar } from './status/status-bar.ts';
 import { activateView } from './view/view.ts';
 
@@ -29,6 +29,7 @@ export function activate(extension: ExtensionContext): void {
       return {
         executable: process.execPath,
         mainFile: inExtension('dist/main.js'),
+        environment: proxyVariables(),
         initialize: {
           client: `${env.appName} ${version}`,
           storeRoot: extension.globalStorageUri.fsPath,

@@ -28,6 +28,12 @@ export function idleMilliseconds(): number {
   return (numberWithin('idleMinutes', 0, 24 * 60) ?? 15) * 60_000;
 }
 
+/** The editor's own proxy, for a host that downloads a model; the environment's goes before it. */
+export function proxyVariables(): Record<string, string> {
+  const proxy: unknown = workspace.getConfiguration('http').get('proxy');
+  return typeof proxy === 'string' && proxy !== '' ? { HTTPS_PROXY: proxy, HTTP_PROXY: proxy } : {};
+}
+
 /** What an absorption is asked for; what is not set is left to the model's recipe. */
 export function absorbOptions(scope: ConfigurationScope): Omit<AbsorbStartParams, 'folder'> {
   const minutes = numberWithin('budgetMinutes', 0.05, 7 * 24 * 60, scope);

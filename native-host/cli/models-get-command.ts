@@ -3,10 +3,10 @@ import { createInterface } from 'node:readline/promises';
 import { SingleBar } from 'cli-progress';
 import type { Command } from 'commander';
 import { type DownloadProgress, downloadModel } from '../hub/download-model.ts';
-import { HubCache, isModelId } from '../hub/hub-cache.ts';
-import { offline } from '../hub/hub-error.ts';
+import { findModel } from '../hub/find-model.ts';
+import { isModelId } from '../hub/hub-cache.ts';
 import { hubFetch } from '../hub/hub-fetch.ts';
-import { type DownloadPlan, planDownload } from '../hub/hub-plan.ts';
+import type { DownloadPlan } from '../hub/hub-plan.ts';
 import { hubSettings } from '../hub/hub-settings.ts';
 import { type CliContext, UsageError } from './context.ts';
 import { byteSize } from './number-text.ts';
@@ -51,25 +51,20 @@ export function addModelsGetCommand(models: Command, context: CliContext): void 
 async function getModel(context: CliContext, id: string, options: GetOptions): Promise<GetResult | null> {
   if (!isModelId(id)) throw new UsageError(`${id} is no name of a model. It looks like "organisation/model".`);
   const settings = hubSettings(context.environment);
-  const isOffline = options.offline || settings.isOffline;
-  if (isOffline) {
-    const cached = await new HubCache(settings.cacheFolder).find(id, options.revision);
-    if (cached === null) throw offline(id);
-    return { id, folder: cached.folder, commit: cached.commit, license: null, bytes: 0 };
-  }
+  settings.isOffline ||= options.offline === true;
   const { signal } = context.interrupt;
   const fetch = hubFetch();
-  const plan = await planDownload(settings, id, options.revision, fetch);
-  const { commit, license, bytes } = plan;
-  const cached = await new HubCache(settings.cacheFolder).find(id, commit);
-  if (cached === null && !(await agreed(context, plan, options))) return null;
+  const { plan, commit, folder: found } = await findModel(settings, id, options.revision, fetch);
+  if (plan === null) return { id, folder: found!, commit, license: null, bytes: 0 };
+  const { license, bytes } = plan;
+  if (found === null && !(await agreed(context, plan, options))) return null;
   const view = openDownloadView(context, bytes);
   try {
     const folder = await downloadModel(settings, plan, fetch, {
       signal,
       onProgress: (progress) => view.report(progress),
     });
-    return { id, folder, commit, license, bytes: cached === null ? bytes : 0 };
+    return { id, folder, commit, license, bytes: found === null ? bytes : 0 };
   } finally {
     view.end();
   }

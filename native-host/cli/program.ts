@@ -5,6 +5,7 @@ import { addAdaptersCommand } from './adapters-command.ts';
 import { addAskCommand } from './ask-command.ts';
 import { addBenchCommand } from './bench-command.ts';
 import { type CliContext, UsageError } from './context.ts';
+import { addMcpCommand } from './mcp-command.ts';
 import { addModelsCommand } from './models-command.ts';
 import { printLines } from './print.ts';
 import { addProbeCommand } from './probe-command.ts';
@@ -52,6 +53,7 @@ function liftProgram(context: CliContext): Command {
   addAskCommand(program, context);
   addStatusCommand(program, context);
   addProbeCommand(program, context);
+  addMcpCommand(program, context);
   addAdaptersCommand(program, context);
   addModelsCommand(program, context);
   addBenchCommand(program, context);

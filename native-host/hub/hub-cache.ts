@@ -11,6 +11,13 @@ export function isModelId(name: string): boolean {
   return idPattern.test(name) && !name.includes('..');
 }
 
+/** The name of the model whose snapshot a folder of the cache is; null for other folders. */
+export function idOfSnapshot(folder: string): string | null {
+  const [, name = ''] = /[\\/]models--([^\\/]+)[\\/]snapshots[\\/][0-9a-f]{40}$/.exec(folder) ?? [];
+  const id = name.replace('--', '/');
+  return isModelId(id) ? id : null;
+}
+
 export interface CachedModel {
   id: string;
   /** Of the snapshot; its files may be links. */

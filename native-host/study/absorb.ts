@@ -82,6 +82,6 @@ export async function absorb(
 }
 
 function nothingAbsorbed(folder: string, version: number | null): Absorbed {
-  const repository = { folder, documents: [], skipped: [], tokens: new Map(), tokenCount: 0, tree: '' };
+  const repository = { folder, documents: [], skipped: [], tokens: new Map(), tokenCount: 0, tree: '', commit: null };
   return { end: 'cancelled', repository, steps: 0, trainedTokens: 0, seconds: 0, version, absorbed: 0 };
 }

@@ -169,6 +169,7 @@ export class Absorption {
     const past = this.current?.version.note;
     const { version } = await adapter.saveVersion(layout, vector, {
       tree: repository.tree,
+      commit: repository.commit,
       complete,
       // A refresh goes on from what once was whole, and may be compared with it.
       whole: work === 'full' ? complete : past?.whole,

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { timeSlices } from '../../workspace/time-slices.ts';
 import { snapshotOf, type TreeSnapshot } from '../corpus/changes.ts';
+import { commitOf } from '../corpus/commit.ts';
 import { type Corpus, type Document, readCorpus, type SkippedFile } from '../corpus/documents.ts';
 import { byImportance } from '../corpus/importance.ts';
 import type { Fact } from '../corpus/questions/fact.ts';
@@ -24,6 +25,8 @@ export interface Repository {
   tokenCount: number;
   /** Hash of all paths and contents. */
   tree: string;
+  /** The Git commit that was checked out, whatever was changed since; null where there is none. */
+  commit: string | null;
 }
 
 /** Where an adapter keeps what the last scan of its repository found out. */
@@ -43,6 +46,7 @@ export async function readRepository(
   before: Repository | null = null,
   exclude: readonly string[] = [],
 ): Promise<Repository> {
+  const commit = await commitOf(folder);
   const corpus: Corpus = await readCorpus(folder, {
     ...(cacheFile === null ? {} : { cacheFile }),
     ...(signal ? { signal } : {}),
@@ -68,6 +72,7 @@ export async function readRepository(
     tokens,
     tokenCount,
     tree: treeOf(documents),
+    commit,
   };
 }
 

@@ -10,6 +10,7 @@ export interface RememberedFolder {
   absorbed: number;
   version: number | null;
   absorbedAt: string | null;
+  absorbedCommit: string | null;
   adapterBytes: number;
 }
 
@@ -29,12 +30,14 @@ export class FolderMemory {
     const value = this.memento.get<Partial<RememberedFolder>>(this.key);
     if (value === undefined) return null;
     const { wanted = null, documents = 0, tokens = 0, absorbed = 0, version = null, absorbedAt = null } = value;
-    return { wanted, documents, tokens, absorbed, version, absorbedAt, adapterBytes: value.adapterBytes ?? 0 };
+    const { absorbedCommit = null, adapterBytes = 0 } = value;
+    return { wanted, documents, tokens, absorbed, version, absorbedAt, absorbedCommit, adapterBytes };
   }
 
   async keep(state: FolderState, wanted: RememberedFolder['wanted']): Promise<void> {
-    const { documents, tokens, absorbed, version, absorbedAt, adapterBytes } = state;
-    const value: RememberedFolder = { wanted, documents, tokens, absorbed, version, absorbedAt, adapterBytes };
+    const { documents, tokens, absorbed, version, absorbedAt, absorbedCommit, adapterBytes } = state;
+    const made = { version, absorbedAt, absorbedCommit, adapterBytes };
+    const value: RememberedFolder = { wanted, documents, tokens, absorbed, ...made };
     if (JSON.stringify(value) === JSON.stringify(this.memento.get(this.key))) return;
     await this.memento.update(this.key, value);
   }

@@ -17,6 +17,8 @@ export interface LaunchOptions {
   executable: string;
   mainFile: string;
   initialize: Omit<InitializeParams, 'protocolVersion'>;
+  /** Variables that the host's environment has beside those of this process. */
+  environment: Record<string, string>;
   /** A line that the host wrote to its standard error. */
   onLine(line: string): void;
   /** Kills the process while it starts; once it has started, it has no effect. */
@@ -163,11 +165,11 @@ export class HostProcess {
   }
 }
 
-function spawnHost({ executable, mainFile }: LaunchOptions): ChildProcessWithoutNullStreams {
+function spawnHost({ executable, mainFile, environment: added }: LaunchOptions): ChildProcessWithoutNullStreams {
   // Options that the editor's own processes were started with, a debugger's among them, are not for the host.
   const { NODE_OPTIONS: _options, VSCODE_INSPECTOR_OPTIONS: _inspector, ...environment } = process.env;
   return spawn(executable, [mainFile], {
-    env: { ...environment, ELECTRON_RUN_AS_NODE: '1' },
+    env: { ...added, ...environment, ELECTRON_RUN_AS_NODE: '1' },
     stdio: ['pipe', 'pipe', 'pipe'],
     windowsHide: true,
   });

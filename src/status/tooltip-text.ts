@@ -35,6 +35,7 @@ function folderText(folder: FolderState, now: number): string {
     lines.push(
       l10n.t('Knows {0} of {1} files', percentText(folder.absorbed), countText(folder.documents)) +
         (age === null ? '' : ` · ${l10n.t('version {0}, {1} old', folder.version, durationText(age))}`) +
+        (folder.absorbedCommit === null ? '' : ` · ${l10n.t('commit {0}', folder.absorbedCommit.slice(0, 8))}`) +
         (folder.adapterBytes > 0 ? ` · ${bytesText(folder.adapterBytes)}` : ''),
     );
   }

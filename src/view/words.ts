@@ -185,6 +185,7 @@ export function pageWords(): Record<string, string> {
     'You can ask already; until it is done the base model answers from the texts that it is shown.': l10n.t(
       'You can ask already; until it is done the base model answers from the texts that it is shown.',
     ),
+    '{0}, at commit {1}': l10n.t('{0}, at commit {1}'),
     '{0} files': l10n.t('{0} files'),
     '{0} files changed': l10n.t('{0} files changed'),
     '{0} files left out': l10n.t('{0} files left out'),

@@ -239,6 +239,7 @@ describe('lift status', () => {
     expect(stdout).toContain('Dirty     2 files; `lift absorb repo` learns them');
     expect(stdout).toMatch(/Version {3}2, .* old/);
     expect(stdout).toContain('Size      12.3 MB');
+    expect(stdout).toContain(`Commit    ${status.absorbedCommit}`);
     expect(stdout).toContain('Model     lift-nano on cpu');
     expect(stdout).toMatch(/ {2}a line has more than 4000 characters: 5\n {4}data-0\.json.*\n.*\n.*\n {4}and 2 more/);
     expect(stdout).toContain('keys-4.ts');

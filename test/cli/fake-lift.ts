@@ -66,6 +66,7 @@ export const status: StatusResult = {
   device: 'cpu',
   model: 'lift-nano',
   absorbedAt: '2026-11-22T07:00:00.000Z',
+  absorbedCommit: '3f9c2b7e6a1d4c5b8e0f9a7d6c3b2a1f0e9d8c7b',
   adapterBytes: 12_300_000,
   memoryBytes: 400_000_000,
 };

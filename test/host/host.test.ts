@@ -1,7 +1,7 @@
 // The native host as an editor runs it: dist/main.js as a child process that speaks JSON-RPC, with the embedded model.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -181,6 +181,9 @@ describe('a host', () => {
   });
 
   it('absorbs and reports how far it is', async () => {
+    const commit = '3f9c2b7e6a1d4c5b8e0f9a7d6c3b2a1f0e9d8c7b';
+    mkdirSync(join(repository, '.git'));
+    writeFileSync(join(repository, '.git', 'HEAD'), `${commit}\n`);
     const result = await client.request('absorb/start', { folder: repository, epochs: 2, seed: 5 });
     expect(result).toMatchObject({ documents, version: 1 });
     expect(result.steps).toBeGreaterThan(0);
@@ -196,7 +199,7 @@ describe('a host', () => {
       expect(tokens).toBe(result.tokens);
     }
     const status = await client.request('status', { folder: repository });
-    expect(status).toMatchObject({ documents, tokens: result.tokens, dirty: 0, version: 1 });
+    expect(status).toMatchObject({ documents, tokens: result.tokens, dirty: 0, version: 1, absorbedCommit: commit });
     expect(status.absorbed).toBeGreaterThan(0);
     expect(status.absorbed).toBeLessThanOrEqual(1);
     expect(status.absorbedAt).toMatch(/^20\d\d-/);

@@ -59,7 +59,7 @@ function testHandlers(): HostHandlers {
     },
     async status() {
       const nothing = { documents: 0, tokens: 0, absorbed: 0, dirty: 0, skipped: [], version: null };
-      const adapter = { absorbedAt: null, adapterBytes: 0, memoryBytes: 1 };
+      const adapter = { absorbedAt: null, absorbedCommit: null, adapterBytes: 0, memoryBytes: 1 };
       return { ...nothing, ...adapter, device: 'cpu', model: 'none' };
     },
     coverage: async () => ({ documents: [] }),
@@ -69,7 +69,9 @@ function testHandlers(): HostHandlers {
     'adapters/export': async () => ({ files: [] }),
     'adapters/import': async () => ({ version: 1 }),
     'adapters/rollBack': async () => ({ version: 1 }),
-    'models/list': async () => ({ models: [model] }),
+    'models/list': async () => ({ models: [model], suggested: [] }),
+    'models/find': async ({ id }) => ({ id, endpoint: '', license: null, bytes: 0, folder: '/' }),
+    'models/get': async () => ({ folder: '/' }),
     async close() {
       process.stderr.write('closed\n');
       if (process.env.TEST_HOST_CLOSE === 'hang') await new Promise(() => {});

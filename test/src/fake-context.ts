@@ -39,7 +39,7 @@ export function fakeContext(memento = new FakeMemento()) {
     onDidChangeState: hostChange.event,
     request: (method: string, params: AskParams, token?: { onCancellationRequested(listener: () => void): void }) =>
       new Promise((resolve, reject) => {
-        if (method === 'models/list') return resolve({ models: [{ name: 'lift-nano', window: 2048 }] });
+        if (method === 'models/list') return resolve({ models: [{ name: 'lift-nano', window: 2048 }], suggested: [] });
         const question: AskedQuestion = {
           params,
           isCancelled: false,
@@ -109,6 +109,7 @@ export function folderState(folder: string, name: string): FolderState {
     dirty: 0,
     version: 4,
     absorbedAt: null,
+    absorbedCommit: null,
     adapterBytes: 1000,
     skipped: [],
     byFolder: [],

@@ -28,7 +28,9 @@ export const editor = {
   commands: new Map<string, (...parameters: never[]) => unknown>(),
   executed: [] as string[],
   messages: [] as string[],
-  /** What the user answers to the next input box, or button of a message. */
+  /** What the last quick pick showed. */
+  listed: [] as string[],
+  /** What the user answers to the next input box, quick pick, or button of a message. */
   answers: [] as (string | undefined)[],
   clipboard: '',
   opened: [] as { text: string; language: string | undefined; selection: Range | undefined }[],
@@ -192,6 +194,9 @@ export class ChatResponseTurn {
 export const LanguageModelChatMessageRole = { User: 1, Assistant: 2 };
 export const TextEditorRevealType = { InCenterIfOutsideViewport: 2 };
 export const ViewColumn = { Active: -1 };
+export const ProgressLocation = { Notification: 15 };
+export const QuickPickItemKind = { Separator: -1 };
+export const ConfigurationTarget = { Global: 1 };
 export const version = '1.139.1';
 
 export const l10n = {
@@ -229,6 +234,16 @@ export const window = {
   registerFileDecorationProvider: (provider: unknown) => registration('file decorations', provider),
   setStatusBarMessage: (text: string) => editor.messages.push(text),
   showInputBox: async () => editor.answers.shift(),
+  /** The answer is a part of the item's label. */
+  async showQuickPick<T extends { label: string; detail?: string }>(items: readonly T[]) {
+    editor.listed = items.map(({ label, detail }) => (detail === undefined ? label : `${label}: ${detail}`));
+    const answer = editor.answers.shift();
+    return answer === undefined ? undefined : items.find(({ label }) => label.includes(answer));
+  },
+  async withProgress<T>(_: unknown, task: (progress: unknown, token: unknown) => Promise<T>) {
+    const report = ({ message }: { message: string }) => editor.messages.push(message);
+    return task({ report }, new CancellationTokenSource().token);
+  },
   showInformationMessage: async (text: string) => said(text),
   showWarningMessage: async (text: string) => said(text),
   showErrorMessage: async (text: string) => said(text),
@@ -261,6 +276,9 @@ export const workspace = {
   getConfiguration: (section?: string) => ({
     get: (name: string, otherwise?: unknown) => editor.settings[section ? `${section}.${name}` : name] ?? otherwise,
     inspect: (name: string) => ({ globalValue: editor.settings[name] }),
+    async update(name: string, value: unknown) {
+      editor.settings[section ? `${section}.${name}` : name] = value;
+    },
   }),
   findFiles: async ({ folder }: RelativePattern) => [Uri.joinPath(folder.uri, 'listed/by-the-editor.ts')],
   fs: {

@@ -20,6 +20,7 @@ export const absorbedFolder: FolderState = {
   dirty: 3,
   version: 7,
   absorbedAt: new Date(Date.now() - 12 * 60_000).toISOString(),
+  absorbedCommit: '3f9c2b7e6a1d4c5b8e0f9a7d6c3b2a1f0e9d8c7b',
   adapterBytes: 15_600_000,
   skipped: [
     { path: '.env', reason: 'secret: named like a file of secrets' },
@@ -48,6 +49,7 @@ export const newFolder: FolderState = {
   dirty: 0,
   version: null,
   absorbedAt: null,
+  absorbedCommit: null,
   adapterBytes: 0,
   byFolder: [],
   losses: [],

@@ -118,7 +118,11 @@ export class FolderSection {
     }
     if (state.version !== null)
       facts.push([word('Adapter'), word('version {0}, {1}', state.version, bytes(state.adapterBytes))]);
-    if (state.absorbedAt !== null) facts.push([word('Absorbed'), ago(state.absorbedAt)]);
+    if (state.absorbedAt !== null) {
+      const { absorbedCommit: commit } = state;
+      const when = ago(state.absorbedAt);
+      facts.push([word('Absorbed'), commit === null ? when : word('{0}, at commit {1}', when, commit.slice(0, 8))]);
+    }
     this.facts.replaceChildren(...facts.flatMap(([term, text]) => [element('dt', {}, term), element('dd', {}, text)]));
   }
 }

@@ -18,8 +18,12 @@ export class LiftView {
   async show(): Promise<void> {
     const icon = this.page.locator('.activitybar').getByRole('tab', { name: 'LIFT', exact: true });
     await icon.waitFor({ timeout: 60_000 });
-    if ((await icon.getAttribute('aria-selected')) !== 'true') await icon.click();
-    await this.document.getByRole('tab').first().waitFor({ timeout: 60_000 });
+    // A click closes a view that was just being restored; the next one opens it.
+    await until('the view', async () => {
+      if ((await icon.getAttribute('aria-selected')) !== 'true') await icon.click();
+      await this.document.getByRole('tab').first().waitFor({ timeout: 10_000 });
+      return true;
+    });
   }
 
   /** The page inside of the frames that VS Code puts around a webview. */

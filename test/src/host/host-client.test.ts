@@ -38,6 +38,7 @@ function open(mainFile = main, options: Partial<Options> = {}): Client {
     launch: () => ({
       executable: process.execPath,
       mainFile,
+      environment: {},
       initialize: { client: 'test', storeRoot: join(root, 'store') },
     }),
     blocked: () => null,
@@ -160,6 +161,7 @@ describe('with the native host', () => {
       launch: () => ({
         executable: process.execPath,
         mainFile: main,
+        environment: {},
         initialize: { client: 'test', storeRoot: join(root, 'store'), ...(modelFolder && { modelFolder }) },
       }),
     });
@@ -208,6 +210,7 @@ describe('with programs that are no good host', () => {
       launch: () => ({
         executable: join(root, 'no-such-program'),
         mainFile: main,
+        environment: {},
         initialize: { client: 'test', storeRoot: root },
       }),
     });

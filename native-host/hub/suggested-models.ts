@@ -1,0 +1,35 @@
+/** Models that suit this program, for those who don't know which to take. */
+
+export interface SuggestedModel {
+  id: string;
+  parameters: number;
+  /** Of its weights as they are downloaded. */
+  bytes: number;
+  /** What absorbing with it takes on the processor, roughly. */
+  memoryBytes: number;
+}
+
+/** Openly licensed, of families that can be run, smallest first. Parameters as the models' pages state them. */
+const models: readonly [id: string, millionParameters: number][] = [
+  ['HuggingFaceTB/SmolLM2-135M-Instruct', 135],
+  ['HuggingFaceTB/SmolLM2-360M-Instruct', 362],
+  ['Qwen/Qwen2.5-Coder-0.5B-Instruct', 494],
+  ['Qwen/Qwen2.5-Coder-1.5B-Instruct', 1544],
+  ['Qwen/Qwen3-4B-Instruct-2507', 4022],
+  ['Qwen/Qwen2.5-Coder-7B-Instruct', 7616],
+];
+
+const halfPrecisionBytes = 2;
+// A line through the peaks that bench/RESULTS.md has of training steps of 135 and 494 million parameters: weights in
+// single precision, what grows with them, and what does not.
+const trainingBytesPerParameter = 5.6;
+const trainingBytes = 1.0e9;
+
+export function suggestedModels(): SuggestedModel[] {
+  return models.map(([id, millions]) => ({
+    id,
+    parameters: millions * 1e6,
+    bytes: millions * 1e6 * halfPrecisionBytes,
+    memoryBytes: trainingBytes + trainingBytesPerParameter * millions * 1e6,
+  }));
+}
