@@ -34,7 +34,7 @@ import { peftConfigFile, peftTensorFile } from './store/peft-config.ts';
 import { exportPeft } from './store/peft-export.ts';
 import { importPeft } from './store/peft-import.ts';
 import { type AbsorbControl, type AbsorbRequest, absorb } from './study/absorb.ts';
-import { ask, type Lookup, openLookup } from './study/ask.ts';
+import { ask } from './study/ask.ts';
 import { checkModel } from './study/check-model.ts';
 import { coverageOf } from './study/coverage.ts';
 import { estimateAbsorption } from './study/estimate.ts';
@@ -47,6 +47,7 @@ import {
   unlearnedPaths,
   writeLedger,
 } from './study/ledger.ts';
+import { Lookup } from './study/lookup.ts';
 import { probeRepository, shownAnswers } from './study/probe.ts';
 import { type Repository, readRepository, scanCacheFile } from './study/repository.ts';
 import { UnsavedTexts } from './unsaved-texts.ts';
@@ -83,7 +84,8 @@ interface OpenDecoder {
 class OpenServices implements Services {
   readonly model: ModelEntry;
   private decoder: OpenDecoder | null = null;
-  private readonly lookups = new Map<string, { tree: string; lookup: Lookup }>();
+  /** By folder. */
+  private readonly lookups = new Map<string, Lookup>();
   /** What was read last, by folder as it was named. */
   private readonly repositories = new Map<string, Repository>();
   /** Patterns of files to leave out, by the absolute path of the folder. */
@@ -118,8 +120,12 @@ class OpenServices implements Services {
 
   async absorb(folder: string, request: AbsorbRequest, control: AbsorbControl): Promise<AbsorbResult> {
     const adapter = await this.adapterOf(folder);
-    const exclude = this.excluded.get(resolve(folder)) ?? [];
-    const outcome = await absorb(this.onnx, this.base, folder, adapter, { ...request, exclude }, control);
+    const path = resolve(folder);
+    const exclude = this.excluded.get(path) ?? [];
+    const before = this.repositories.get(path) ?? null;
+    const onRead = (repository: Repository) => void this.repositories.set(path, repository);
+    const asked = { ...request, exclude, before };
+    const outcome = await absorb(this.onnx, this.base, folder, adapter, asked, { ...control, onRead });
     const { repository, ...result } = outcome;
     const { documents, tokenCount, skipped } = repository;
     return { ...result, documents: documents.length, tokens: tokenCount, skipped };
@@ -245,18 +251,17 @@ class OpenServices implements Services {
   ): Promise<AskResult> {
     const { folder, useAdapter } = params;
     const adapter = await this.adapterOf(folder);
-    const repository = await this.read(folder, signal);
-    const lookup = await this.lookup(repository);
     const loaded = useAdapter ? await adapter.loadVersion() : null;
+    const key = loaded === null ? 'base' : loaded.version.sha256;
+    const [repository, decoder] = await Promise.all([this.read(folder, signal), this.decoderFor(key, loaded)]);
     const ledger = loaded === null ? null : await readLedger(adapter.path, loaded.version.note.ledger);
     // What no version has learned in this form; of a model without an adapter that is everything, so only what is new.
     const changed = new Set(
       ledger === null ? this.unsaved.pathsIn(repository.folder) : dirtyPaths(ledger, repository.documents),
     );
     const dirty = repository.documents.filter(({ path }) => changed.has(path));
-    const key = loaded === null ? 'base' : loaded.version.sha256;
-    const decoder = await this.decoderFor(key, loaded);
     const shown = { ...params, evidence: params.evidence ?? this.standardEvidence };
+    const lookup = () => this.lookup(repository, signal);
     const result = await ask(this.base, decoder, lookup, shown, dirty, onText, signal);
     return { ...result, version: loaded?.version.version ?? null };
   }
@@ -269,11 +274,10 @@ class OpenServices implements Services {
     return this.decoder.decoder;
   }
 
-  private async lookup(repository: Repository): Promise<Lookup> {
-    const known = this.lookups.get(repository.folder);
-    if (known?.tree === repository.tree) return known.lookup;
-    const lookup = await openLookup(repository, this.base);
-    this.lookups.set(repository.folder, { tree: repository.tree, lookup });
+  private async lookup(repository: Repository, signal: AbortSignal): Promise<Lookup> {
+    const lookup = this.lookups.get(repository.folder) ?? new Lookup(this.base.tokenizer);
+    this.lookups.set(repository.folder, lookup);
+    await lookup.bringTo(repository, signal);
     return lookup;
   }
 

@@ -16,6 +16,8 @@ export interface AbsorbRequest {
   rank?: number;
   /** Patterns of files to leave out, in the syntax of .gitignore. */
   exclude?: readonly string[];
+  /** The folder as it was read before: what is the same is not tokenized again. */
+  before?: Repository | null;
 }
 
 export interface AbsorbReport extends Partial<LiftProgress> {
@@ -33,6 +35,8 @@ export interface AbsorbControl {
   /** Resolves at once unless paused. */
   whileRunning(): Promise<void>;
   onProgress(report: AbsorbReport): void;
+  /** The folder was read: what follows is about this state of it. */
+  onRead?(repository: Repository): void;
   /** In milliseconds: what the minutes of a budget are counted with; the machine's own unless told. */
   clock?(): number;
   /** At most this much work is lost by a kill, and the time that writing takes; 15 unless told. */
@@ -70,7 +74,9 @@ export async function absorb(
   try {
     const cacheFile = scanCacheFile(adapter.path);
     const { signal } = control;
-    const repository = await readRepository(folder, model.tokenizer, cacheFile, signal, null, request.exclude);
+    const { before = null, exclude } = request;
+    const repository = await readRepository(folder, model.tokenizer, cacheFile, signal, before, exclude);
+    control.onRead?.(repository);
     return await new Absorption(device, model, repository, adapter, request, control).run();
   } catch (error) {
     // Stopped before anything was trained, or even read.

@@ -1,47 +1,24 @@
 /** Answering a question about a folder with the adapted model, what is open, and what is found. */
 import type { AskParams, AskResult, OpenFile, ShownPart } from '../../protocol/host.ts';
-import { readRepository as readSymbols } from '../corpus/questions/repository.ts';
 import { secretByName, secretInText } from '../corpus/secrets.ts';
 import { focusCitations } from '../generate/citation-focus.ts';
 import { citationsOf } from '../generate/citations.ts';
 import type { Decoder } from '../generate/decode.ts';
-import { type Evidence, openEvidence } from '../generate/evidence.ts';
-import { outlineOf } from '../generate/outline.ts';
 import { buildPrompt } from '../generate/prompt.ts';
 import { sampler } from '../generate/sampler.ts';
-import { type SymbolPlace, symbolPlaces } from '../generate/symbol-places.ts';
 import type { BaseModel } from '../model/open-model.ts';
 import { encodeConversation } from '../train/items.ts';
-import type { Repository } from './repository.ts';
+import type { Lookup } from './lookup.ts';
 
-/** What is looked up about a repository while answering. */
-export interface Lookup {
-  evidence: Evidence;
-  outline: string;
-  symbols: Map<string, SymbolPlace[]>;
-  lines: Map<string, number>;
-}
-
-const outlineTokens = 400;
-
-/** Indexes the documents for evidence, outline and citations. */
-export async function openLookup(repository: Repository, model: BaseModel): Promise<Lookup> {
-  const { documents } = repository;
-  const source = await readSymbols(documents);
-  const count = (text: string) => model.tokenizer.encode(text).length;
-  return {
-    evidence: openEvidence(documents),
-    outline: outlineOf(documents, source.files, outlineTokens, count),
-    symbols: symbolPlaces(source.files),
-    lines: new Map(documents.map(({ path, text }) => [path, text.split('\n').length])),
-  };
-}
-
-/** Streams an answer. `dirty`: texts that the adapter has not learned, which win over it. An open file with a secret is not shown. */
+/**
+ * Streams an answer. `lookup` is asked for when it is needed: before the answer where the prompt has evidence, after it
+ * where only citations are to be checked, so that a large folder's first answer does not wait for its index. `dirty`:
+ * texts that the adapter has not learned, which win over it. An open file with a secret is not shown.
+ */
 export async function ask(
   model: BaseModel,
   decoder: Decoder,
-  lookup: Lookup,
+  lookup: () => Promise<Lookup>,
   params: Omit<AskParams, 'askId' | 'folder' | 'useAdapter' | 'evidence'> & { evidence: number },
   dirty: readonly { path: string; text: string }[],
   onText: (text: string) => void,
@@ -50,13 +27,13 @@ export async function ask(
   const reserve = Math.min(params.maxTokens, Math.floor(decoder.window / 4));
   const openFiles = params.openFiles.filter((file) => !holdsSecret(file));
   const boostPaths = openFiles.map(({ path }) => path);
-  const evidence = params.evidence > 0 ? lookup.evidence.search(params.question, params.evidence, { boostPaths }) : [];
+  const found = params.evidence > 0 ? await lookup() : null;
   const prompt = buildPrompt({
     question: params.question,
-    outline: params.evidence > 0 ? lookup.outline : '',
+    outline: found?.outline() ?? '',
     dirty,
     openFiles,
-    evidence,
+    evidence: found?.evidence.search(params.question, params.evidence, { boostPaths }) ?? [],
     conversation: params.conversation,
     window: decoder.window,
     reserve,
@@ -77,14 +54,15 @@ export async function ask(
     onToken: (id) => emit(stream.push(id)),
   });
   emit(stream.end());
+  const known = found ?? (await lookup());
   const checked = citationsOf(answer, {
-    paths: new Set(lookup.lines.keys()),
-    symbols: lookup.symbols,
-    lineCount: (path) => lookup.lines.get(path) ?? 1,
-    hasWord: (word) => lookup.evidence.has(word),
+    paths: known.paths,
+    symbols: known.symbols,
+    lineCount: (path) => known.lineCount(path),
+    hasWord: (word) => known.evidence.has(word),
   });
   const { firstTokenMs, tokensPerSecond } = generated;
-  const citations = focusCitations(checked.citations, params.question, lookup.symbols);
+  const citations = focusCitations(checked.citations, params.question, known.symbols);
   const secrets = params.openFiles
     .filter(holdsSecret)
     .map(({ path }): ShownPart => ({ kind: 'open', path, state: 'left out' }));

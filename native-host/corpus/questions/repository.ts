@@ -38,22 +38,29 @@ export interface Repository {
   calls: CallGraph;
 }
 
-/** Reads the symbols of all documents. Copies of other files are left out: their names only repeat those of the sources. */
-export async function readRepository(documents: readonly Document[], signal?: AbortSignal): Promise<Repository> {
+/**
+ * Reads the symbols of all documents. Copies of other files are left out: their names only repeat those of the sources.
+ * `read` gives the symbols of one, for who knows them already.
+ */
+export async function readRepository(
+  documents: readonly Document[],
+  signal?: AbortSignal,
+  read: typeof symbolsOf = symbolsOf,
+): Promise<Repository> {
   const sorted = [...documents].sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
   const resolve = importResolver(sorted.map((document) => document.path));
   const endOfStep = timeSlices(signal);
   const all: SourceFile[] = [];
   for (const document of sorted) {
     await endOfStep();
-    const read = await symbolsOf(document);
-    if (!read) continue;
+    const found = await read(document);
+    if (!found) continue;
     const resolved = new Map<string, string>();
-    for (const { module } of read.imports) {
+    for (const { module } of found.imports) {
       const target = resolve(document.path, module, document.language);
       if (target) resolved.set(module, target);
     }
-    all.push({ ...read, language: document.language, resolved });
+    all.push({ ...found, language: document.language, resolved });
   }
   const files = withoutCopies(all);
   const kept = new Set(files);
