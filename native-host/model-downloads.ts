@@ -1,5 +1,4 @@
 /** Base models from a hub, as the protocol speaks of them. */
-import { totalmem } from 'node:os';
 import type {
   ModelEntry,
   ModelFindResult,
@@ -12,6 +11,7 @@ import { findModel } from './hub/find-model.ts';
 import { hubFetch } from './hub/hub-fetch.ts';
 import { hubSettings } from './hub/hub-settings.ts';
 import { suggestedModels } from './hub/suggested-models.ts';
+import { machineMemory, neededMemory } from './runtime/fitting.ts';
 
 /** Of the machine's memory; the rest is for the editor and the system. */
 const usableShare = 0.75;
@@ -22,7 +22,10 @@ export function suggestionsBeside(models: readonly ModelEntry[]): SuggestedModel
   const names = new Set(models.map(({ name }) => name));
   return suggestedModels()
     .filter(({ id }) => !names.has(id))
-    .map((model) => ({ ...model, fits: model.memoryBytes <= usableShare * totalmem() }));
+    .map((model) => {
+      const memoryBytes = neededMemory(model.parameters, 'absorbingFast');
+      return { ...model, memoryBytes, fits: memoryBytes <= usableShare * machineMemory() };
+    });
 }
 
 /** Errors: HubError; ModelError where this program cannot run the model. */

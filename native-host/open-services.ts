@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import type {
   AbsorbEstimateResult,
   AbsorbResult,
@@ -19,6 +19,7 @@ import { adapterLayout } from './model/adapter-init.ts';
 import { type BaseModel, openBaseModel } from './model/open-model.ts';
 import { modelEntry, modelsAtHand } from './models-at-hand.ts';
 import type { Device, DeviceName } from './runtime/device.ts';
+import { assertFits } from './runtime/fitting.ts';
 import { chooseDevice, type DeviceChoice, openDevice } from './runtime/open-device.ts';
 import {
   type ModelCheck,
@@ -59,6 +60,7 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
   let choice: DeviceChoice | null = null;
   const model = await openBaseModel(modelFolder, (found) => {
     choice = chooseDevice(request, found, deviceFiles);
+    if (choice.name === 'cpu') assertFits(basename(modelFolder), found.parameters, 'answering');
     return weightsCache(choice.name, options.storeRoot);
   });
   const { name, reason } = choice!;
@@ -120,6 +122,7 @@ class OpenServices implements Services {
 
   async absorb(folder: string, request: AbsorbRequest, control: AbsorbControl): Promise<AbsorbResult> {
     const adapter = await this.adapterOf(folder);
+    if (this.device === 'cpu') assertFits(this.model.name, this.model.parameters, 'absorbing');
     const path = resolve(folder);
     const exclude = this.excluded.get(path) ?? [];
     const before = this.repositories.get(path) ?? null;

@@ -5,8 +5,6 @@ export interface SuggestedModel {
   parameters: number;
   /** Of its weights as they are downloaded. */
   bytes: number;
-  /** What absorbing with it takes on the processor, roughly. */
-  memoryBytes: number;
 }
 
 /** Openly licensed, of families that can be run, smallest first. Parameters as the models' pages state them. */
@@ -20,16 +18,11 @@ const models: readonly [id: string, millionParameters: number][] = [
 ];
 
 const halfPrecisionBytes = 2;
-// A line through the peaks that bench/RESULTS.md has of training steps of 135 and 494 million parameters: weights in
-// single precision, what grows with them, and what does not.
-const trainingBytesPerParameter = 5.6;
-const trainingBytes = 1.0e9;
 
 export function suggestedModels(): SuggestedModel[] {
   return models.map(([id, millions]) => ({
     id,
     parameters: millions * 1e6,
     bytes: millions * 1e6 * halfPrecisionBytes,
-    memoryBytes: trainingBytes + trainingBytesPerParameter * millions * 1e6,
   }));
 }
