@@ -1,0 +1,77 @@
+/** Answers, one after another, with a decoder and an index that are kept for the next question. */
+import type { AskParams, AskResult } from '../protocol/host.ts';
+import { Decoder } from './generate/decode.ts';
+import { LARGEST_TINY_WINDOW } from './generate/prompt.ts';
+import type { KnownFolders } from './known-folders.ts';
+import type { BaseModel } from './model/open-model.ts';
+import type { Device } from './runtime/device.ts';
+import { ask } from './study/ask.ts';
+import { dirtyPaths, readLedger } from './study/ledger.ts';
+import { Lookup } from './study/lookup.ts';
+import type { Repository } from './study/repository.ts';
+
+type AskHostParams = Omit<AskParams, 'askId'>;
+
+export class Answering {
+  /** Of one adapter version. */
+  private open: { key: string; decoder: Decoder } | null = null;
+  /** By folder. */
+  private readonly lookups = new Map<string, Lookup>();
+  private last: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    private readonly device: Device,
+    private readonly base: BaseModel,
+    private readonly folders: KnownFolders,
+  ) {}
+
+  /** Passages of evidence that help this model; a tiny one reads worse than it remembers. */
+  get standardEvidence(): number {
+    return this.base.config.maxPositionEmbeddings <= LARGEST_TINY_WINDOW ? 0 : 4;
+  }
+
+  ask(params: AskHostParams, onText: (text: string) => void, signal: AbortSignal): Promise<AskResult> {
+    // One answer at a time: a decoder holds one conversation.
+    const answer = this.last.then(() => this.answer(params, onText, signal));
+    this.last = answer.catch(() => undefined);
+    return answer;
+  }
+
+  async close(): Promise<void> {
+    await this.last;
+    await this.open?.decoder.close();
+  }
+
+  private async answer(params: AskHostParams, onText: (text: string) => void, signal: AbortSignal): Promise<AskResult> {
+    const { folder, useAdapter } = params;
+    const adapter = await this.folders.adapterOf(folder);
+    const loaded = useAdapter ? await adapter.loadVersion() : null;
+    const key = loaded === null ? 'base' : loaded.version.sha256;
+    const [repository, decoder] = await Promise.all([this.folders.read(folder, signal), this.decoderFor(key, loaded)]);
+    const ledger = loaded === null ? null : await readLedger(adapter.path, loaded.version.note.ledger);
+    // What no version has learned in this form; of a model without an adapter that is everything, so only what is new.
+    const changed = new Set(
+      ledger === null ? this.folders.unsavedPathsIn(repository) : dirtyPaths(ledger, repository.documents),
+    );
+    const dirty = repository.documents.filter(({ path }) => changed.has(path));
+    const asked = { ...params, evidence: params.evidence ?? this.standardEvidence };
+    const lookup = () => this.lookup(repository, signal);
+    const result = await ask(this.base, decoder, lookup, asked, dirty, onText, signal);
+    return { ...result, version: loaded?.version.version ?? null };
+  }
+
+  private async decoderFor(key: string, adapter: Parameters<typeof Decoder.open>[2]): Promise<Decoder> {
+    if (this.open?.key === key) return this.open.decoder;
+    await this.open?.decoder.close();
+    this.open = null;
+    this.open = { key, decoder: await Decoder.open(this.device, this.base, adapter) };
+    return this.open.decoder;
+  }
+
+  private async lookup(repository: Repository, signal: AbortSignal): Promise<Lookup> {
+    const lookup = this.lookups.get(repository.folder) ?? new Lookup(this.base.tokenizer);
+    this.lookups.set(repository.folder, lookup);
+    await lookup.bringTo(repository, signal);
+    return lookup;
+  }
+}
