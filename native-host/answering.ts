@@ -9,6 +9,7 @@ import { ask } from './study/ask.ts';
 import { dirtyPaths, readLedger } from './study/ledger.ts';
 import { Lookup } from './study/lookup.ts';
 import type { Repository } from './study/repository.ts';
+import { Turns } from './turns.ts';
 
 type AskHostParams = Omit<AskParams, 'askId'>;
 
@@ -17,7 +18,8 @@ export class Answering {
   private open: { key: string; decoder: Decoder } | null = null;
   /** By folder. */
   private readonly lookups = new Map<string, Lookup>();
-  private last: Promise<unknown> = Promise.resolve();
+  /** A decoder holds one conversation. */
+  private readonly turns = new Turns();
 
   constructor(
     private readonly device: Device,
@@ -31,14 +33,16 @@ export class Answering {
   }
 
   ask(params: AskHostParams, onText: (text: string) => void, signal: AbortSignal): Promise<AskResult> {
-    // One answer at a time: a decoder holds one conversation.
-    const answer = this.last.then(() => this.answer(params, onText, signal));
-    this.last = answer.catch(() => undefined);
-    return answer;
+    return this.turns.take(() => this.answer(params, onText, signal));
+  }
+
+  /** Resolves when no question is left to be answered, or when the signal aborts. */
+  untilIdle(signal?: AbortSignal): Promise<void> {
+    return this.turns.untilIdle(signal);
   }
 
   async close(): Promise<void> {
-    await this.last;
+    await this.turns.untilIdle();
     await this.open?.decoder.close();
   }
 

@@ -92,7 +92,12 @@ class OpenServices implements Services {
     if (this.device === 'cpu') assertFits(this.model.name, this.model.parameters, 'absorbing');
     const { onRead, ...reading } = this.folders.readingOf(folder);
     const asked = { ...request, ...reading };
-    const outcome = await absorb(this.onnx, this.base, folder, adapter, asked, { ...control, onRead });
+    // Who asks is not to wait for training, nor to share the processor with it.
+    const whileRunning = async () => {
+      await this.answering.untilIdle(control.signal);
+      await control.whileRunning();
+    };
+    const outcome = await absorb(this.onnx, this.base, folder, adapter, asked, { ...control, whileRunning, onRead });
     const { repository, ...result } = outcome;
     const { documents, tokenCount, skipped } = repository;
     return { ...result, documents: documents.length, tokens: tokenCount, skipped };
