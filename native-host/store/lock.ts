@@ -84,8 +84,12 @@ export async function acquireLock(folder: string): Promise<Lock> {
   for (let attempt = 0; attempt < attempts; attempt++) {
     const claims = await readClaims(folder);
     const alive = claims.find((claim) => claim.alive);
-    if (alive !== undefined) throw lockedBy(folder, alive.holder?.pid ?? null, alive.holder?.since ?? null);
-
+    if (alive?.holder) throw lockedBy(folder, alive.holder.pid, alive.holder.since);
+    if (alive !== undefined) {
+      // Somebody is just writing it, and will be named.
+      await sleep(20);
+      continue;
+    }
     const number = (claims.at(-1)?.number ?? 0) + 1;
     const holder = { ...thisProcess(), since: new Date().toISOString(), token: randomBytes(12).toString('hex') };
     const created = await createExclusively(lockPath(folder, number), `${JSON.stringify(holder)}\n`);
