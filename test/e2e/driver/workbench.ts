@@ -117,9 +117,11 @@ export class Workbench {
     });
   }
 
-  /** Title of the editor in front. */
+  /** Title of the editor in front; empty where none is open. */
   async activeEditor(): Promise<string> {
-    return (await this.activeTab().getAttribute('data-resource-name')) ?? '';
+    const tab = this.activeTab();
+    if ((await tab.count()) === 0) return '';
+    return (await tab.getAttribute('data-resource-name')) ?? '';
   }
 
   private activeTab(): Locator {
