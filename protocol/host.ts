@@ -162,6 +162,8 @@ export interface AbsorbResult {
   /** Why it ended; 'unchanged': there was nothing to learn. 'restored': a version that knows this very tree came back. */
   end: 'unchanged' | 'restored' | 'budget' | 'saturated' | 'cancelled';
   absorbed: number;
+  /** Files that the version has not learned, or not in whole. */
+  dirty: number;
 }
 
 export interface SkippedEntry {

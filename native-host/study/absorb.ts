@@ -54,6 +54,8 @@ export interface Absorbed {
   version: number | null;
   /** Share of the corpus's tokens that are predicted right. */
   absorbed: number;
+  /** Documents that the version has not learned, or not in whole. */
+  dirty: number;
 }
 
 /**
@@ -89,5 +91,5 @@ export async function absorb(
 
 function nothingAbsorbed(folder: string, version: number | null): Absorbed {
   const repository = { folder, documents: [], skipped: [], tokens: new Map(), tokenCount: 0, tree: '', commit: null };
-  return { end: 'cancelled', repository, steps: 0, trainedTokens: 0, seconds: 0, version, absorbed: 0 };
+  return { end: 'cancelled', repository, steps: 0, trainedTokens: 0, seconds: 0, version, absorbed: 0, dirty: 0 };
 }

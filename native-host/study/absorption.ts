@@ -21,6 +21,7 @@ import {
   readLedger,
   removeUnnamedLedgers,
   shareKnown,
+  unlearnedPaths,
   writeLedger,
 } from './ledger.ts';
 import { type Knowledge, lessonsOf, type Repository, readKnowledge } from './repository.ts';
@@ -62,7 +63,7 @@ export class Absorption {
       const isCurrent = known.version === current?.version.version;
       if (!isCurrent) await adapter.makeCurrent(known.version);
       const end = isCurrent ? 'unchanged' : 'restored';
-      return this.result(end, startPosition, 0, known.version, Number(known.note.absorbed));
+      return this.result(end, startPosition, 0, known.version, Number(known.note.absorbed), null);
     }
     this.report('questions');
     const { facts, snapshot } = await readKnowledge(repository, recipe, control.signal);
@@ -151,7 +152,7 @@ export class Absorption {
       }
       const version = await this.saveVersion(plan, trainer, ledger, absorbed, isComplete);
       if (isComplete || (work === 'refresh' && !stopped)) await this.adapter.removeCheckpoints();
-      return this.result(stopped ? 'cancelled' : end, position, steps, version, absorbed);
+      return this.result(stopped ? 'cancelled' : end, position, steps, version, absorbed, ledger);
     } finally {
       await trainer.close();
     }
@@ -240,7 +241,7 @@ export class Absorption {
   /** The version that was current stays so. */
   private unchanged(end: Absorbed['end'], position: LiftPosition, steps: number): Absorbed {
     const version = this.current?.version.version ?? null;
-    return this.result(end, position, steps, version, this.shareKnown(this.ledger));
+    return this.result(end, position, steps, version, this.shareKnown(this.ledger), this.ledger);
   }
 
   private result(
@@ -249,8 +250,11 @@ export class Absorption {
     steps: number,
     version: number | null,
     absorbed: number,
+    ledger: Ledger | null,
   ): Absorbed {
+    const { repository } = this;
     const { trainedTokens, seconds } = position;
-    return { end, repository: this.repository, steps, trainedTokens, seconds, version, absorbed };
+    const dirty = ledger === null ? 0 : unlearnedPaths(ledger, repository.documents).length;
+    return { end, repository, steps, trainedTokens, seconds, version, absorbed, dirty };
   }
 }

@@ -210,7 +210,8 @@ export class FolderController implements AbsorbedFolder {
     }
     // At once what the host said; then what it finds when it has looked at every file.
     const version = end.kind === 'done' ? end.result.version : this.known.version;
-    const learned = end.kind === 'done' && end.result.documents > 0 ? { absorbed: end.result.absorbed } : {};
+    const { absorbed, dirty, documents } = end.kind === 'done' ? end.result : this.known;
+    const learned = documents > 0 ? { absorbed, dirty } : {};
     this.change({ ...learned, version, phase: version === null ? 'empty' : 'idle', message: null, progress: null });
     this.remember(null);
     await this.read();

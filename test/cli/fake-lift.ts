@@ -40,6 +40,7 @@ export const outcome: AbsorbResult = {
   skipped: [{ path: '.env', reason: 'secret: name' }],
   end: 'saturated',
   absorbed: 0.8123,
+  dirty: 0,
 };
 
 export const answer: AskResult = {

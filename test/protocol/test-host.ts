@@ -11,7 +11,7 @@ import { PROTOCOL_VERSION } from '../../protocol/host.ts';
 
 const model = { name: 'none', folder: '/none', architecture: 'llama', parameters: 0, window: 0 };
 const counts = { documents: 1, tokens: 2, steps: 3, trainedTokens: 4, seconds: 5, version: 6, skipped: [] };
-const absorbed = { ...counts, end: 'saturated' as const, absorbed: 0.5 };
+const absorbed = { ...counts, end: 'saturated' as const, absorbed: 0.5, dirty: 0 };
 
 function testHandlers(): HostHandlers {
   const until = (signal: AbortSignal) =>

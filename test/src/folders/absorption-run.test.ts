@@ -14,6 +14,7 @@ const result: AbsorbResult = {
   skipped: [],
   end: 'saturated',
   absorbed: 0.9,
+  dirty: 0,
 };
 
 interface Attempt {

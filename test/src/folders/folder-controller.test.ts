@@ -46,6 +46,7 @@ const absorbed: AbsorbResult = {
   skipped: [],
   end: 'saturated',
   absorbed: 0.95,
+  dirty: 0,
 };
 const documents: CoverageEntry[] = [
   { path: 'src/a.ts', tokens: 300, absorbed: 1, dirty: false },
@@ -244,10 +245,14 @@ describe('absorbing', () => {
       { step: 1, loss: 3 },
       { step: 3, loss: 1 },
     ]);
-    answers.status = { ...status, version: 4 };
-    finishAbsorbing[0]!(absorbed);
+    answers.status = { ...status, version: 4, dirty: 1 };
+    const atRest: unknown[] = [];
+    controller.onDidChange(({ phase, absorbed, dirty }) => phase === 'idle' && atRest.push([absorbed, dirty]));
+    finishAbsorbing[0]!({ ...absorbed, dirty: 2 });
     await ended;
-    expect(controller.state).toMatchObject({ phase: 'idle', version: 4, progress: null });
+    // What came out, and then what the host finds when it looks again.
+    expect(atRest[0]).toEqual([absorbed.absorbed, 2]);
+    expect(controller.state).toMatchObject({ phase: 'idle', version: 4, progress: null, dirty: 1 });
     expect(controller.state.losses).toHaveLength(2);
     expect(remembered()).toMatchObject({ wanted: null, version: 4 });
   });
