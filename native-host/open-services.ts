@@ -13,7 +13,8 @@ import type {
 import { Answering } from './answering.ts';
 import { KnownFolders } from './known-folders.ts';
 import { deviceFiles, embeddedModelFolder } from './locations.ts';
-import { adapterLayout } from './model/adapter-init.ts';
+import { type AdapterSettings, adapterLayout } from './model/adapter-init.ts';
+import { withinWindow } from './model/decoder-traits.ts';
 import { type BaseModel, openBaseModel } from './model/open-model.ts';
 import { modelEntry, modelsAtHand } from './models-at-hand.ts';
 import type { Device, DeviceName } from './runtime/device.ts';
@@ -45,7 +46,8 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
   // Standard output is the protocol's; what goes to standard error is the client's log.
   if (name !== 'cpu') console.error(`computing on ${name}: ${reason}`);
   const device = await openDevice(choice!, deviceFiles);
-  return new OpenServices(model, device, openStore(options.storeRoot), options.storeRoot);
+  const config = name === 'cuda' ? withinWindow(model.config) : model.config;
+  return new OpenServices({ ...model, config }, device, openStore(options.storeRoot), options.storeRoot);
 }
 
 /** Where half-precision weights are kept as F32 for a device; null for one that takes them as they are. */
@@ -182,15 +184,16 @@ class OpenServices implements Services {
   async exportAdapter(folder: string, target: string): Promise<string[]> {
     const loaded = await this.folders.learned(folder);
     const into = resolve(target);
-    await exportPeft(loaded.layout, loaded.vector, { baseModelNameOrPath: this.base.folder }, into);
+    const { folder: baseModelNameOrPath, config } = this.base;
+    await exportPeft(loaded.layout, loaded.vector, { baseModelNameOrPath }, into, config.fusedProjections);
     return [join(into, peftConfigFile), join(into, peftTensorFile)];
   }
 
   async importAdapter(folder: string, source: string): Promise<number> {
     const adapter = await this.folders.adapterOf(folder);
-    const { layout, vector } = await importPeft(resolve(source), (settings) =>
-      adapterLayout(this.base.config, settings),
-    );
+    const { config } = this.base;
+    const expectedLayout = (settings: AdapterSettings) => adapterLayout(config, settings);
+    const { layout, vector } = await importPeft(resolve(source), expectedLayout, config.fusedProjections);
     const { documents } = await this.folders.read(folder);
     const ledger = await writeLedger(adapter.path, claimedLedger(documents));
     const note = { kind: layout.kind, imported: resolve(source), ledger };

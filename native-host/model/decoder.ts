@@ -1,5 +1,5 @@
-/** The Llama family's decoder as a graph: llama, mistral, qwen2 and qwen3 differ in a bias and a norm. */
-import { cachedAttention, causalAttention, rope } from '../graph/ops/attention.ts';
+/** The Llama family's decoder as a graph: architectures differ in biases, norms, positions and what a layer sees. */
+import { type AttentionShape, cachedAttention, causalAttention, rope } from '../graph/ops/attention.ts';
 import { add, swiglu } from '../graph/ops/elementwise.ts';
 import { embedding } from '../graph/ops/embedding.ts';
 import { addBias } from '../graph/ops/matmul.ts';
@@ -40,6 +40,7 @@ export function decoder(
 ): DecoderOutputs {
   const { hiddenSize, vocabSize, headDim, rmsNormEps } = config;
   const heads = { heads: config.numAttentionHeads, keyValueHeads: config.numKeyValueHeads, headDim };
+  const { slidingWindow } = config;
   const tables = ropeTables(config, maxPositions);
   const cosines = constant(tables.cosines, tables.shape);
   const sines = constant(tables.sines, tables.shape);
@@ -71,11 +72,14 @@ export function decoder(
     const k = rope(key, positions, cosines, sines, headDim);
     newKeys.push(k);
     newValues.push(v);
+    const attended: AttentionShape = slidingWindow?.layers.includes(layer)
+      ? { ...heads, window: slidingWindow.positions }
+      : heads;
     const past = attention.kind === 'cached' ? attention.past[layer]! : null;
     const mixed =
       attention.kind === 'packed'
-        ? causalAttention(q, k, v, attention.sequenceIds, heads)
-        : cachedAttention(q, k, v, past!.keys, past!.values, heads);
+        ? causalAttention(q, k, v, attention.sequenceIds, attended)
+        : cachedAttention(q, k, v, past!.keys, past!.values, attended);
     const remembered = model.attention(layer, query, mixed);
     x = add(x, project('self_attn', 'o_proj', remembered, hiddenSize, config.attentionOutputBias));
 

@@ -1,4 +1,4 @@
-/** Weights as F32 on disk: half-precision tensors are widened once into a file that later starts reuse. */
+/** Weights as F32 on disk: half-precision weights are widened once into a file that later starts reuse. */
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, realpath, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
@@ -12,8 +12,9 @@ import {
 import { createSafetensors } from './safetensors-writer.ts';
 
 /**
- * F32 tensors stay where they are, by their real path; the others are read from `cacheFile`, which is written first
- * where it is missing, damaged, or made from other files. Memory stays at a few megabytes.
+ * Where all tensors are F32 they stay where they are, by their real path. Otherwise all are read from `cacheFile`, which is
+ * written first where it is missing, damaged, or made from other files: a program's weights have to lie in one folder.
+ * Memory stays at a few megabytes.
  */
 export async function convertToFloat32(
   tensors: ReadonlyMap<string, StoredTensor>,
@@ -21,23 +22,20 @@ export async function convertToFloat32(
 ): Promise<Map<string, StoredTensor>> {
   const realFiles = new Map<string, string>();
   for (const { file } of tensors.values()) if (!realFiles.has(file)) realFiles.set(file, await realpath(file));
-  const result = new Map(
-    [...tensors].map(([name, tensor]) => [name, { ...tensor, file: realFiles.get(tensor.file)! }]),
-  );
-
+  const real = [...tensors.values()].map((tensor) => ({ ...tensor, file: realFiles.get(tensor.file)! }));
   // A runtime that maps the file into memory needs floats that start at multiples of their size.
-  const toConvert = [...result.values()].filter(({ dtype, byteOffset }) => dtype !== 'F32' || byteOffset % 4 !== 0);
-  if (toConvert.length === 0) return result;
-  const origin = await originOf(toConvert);
-  let cache = await readCache(cacheFile, toConvert, origin);
+  const fits = real.every(({ dtype, byteOffset }) => dtype === 'F32' && byteOffset % 4 === 0);
+  if (fits) return new Map(real.map((tensor) => [tensor.name, tensor]));
+  const origin = await originOf(real);
+  let cache = await readCache(cacheFile, real, origin);
   if (cache === null) {
-    await writeCache(cacheFile, toConvert, origin);
-    cache = await readCache(cacheFile, toConvert, origin);
+    await writeCache(cacheFile, real, origin);
+    cache = await readCache(cacheFile, real, origin);
     if (cache === null) throw new Error(`${cacheFile} changed while it was written. Start again.`);
   }
   const file = await realpath(cacheFile);
-  for (const { name } of toConvert) result.set(name, { ...storedTensor(cache, name), file });
-  return result;
+  const cached = cache;
+  return new Map(real.map(({ name }) => [name, { ...storedTensor(cached, name), file }]));
 }
 
 /** Tells a cache of other or since changed weights apart: sizes and times of the files that it was made from. */

@@ -3,7 +3,9 @@ import { createHash } from 'node:crypto';
 import { access, open } from 'node:fs/promises';
 import path from 'node:path';
 import { expectedTensors, type ModelConfig, readModelConfig } from './config.ts';
+import { plainTraits } from './decoder-traits.ts';
 import { convertToFloat32 } from './float32-cache.ts';
+import { separateTensors, tensorsInFiles } from './fused-modules.ts';
 import { ModelError } from './model-error.ts';
 import { DOWNLOAD_AGAIN, isRecord, readModelJson } from './model-files.ts';
 import { inspectSafetensors, type StoredTensor } from './safetensors.ts';
@@ -36,8 +38,9 @@ export async function openModelFolder(folder: string): Promise<ModelFolder> {
   const { found, isUnread } = await tensorsOfFiles(folder, problems);
   if (config === null) throw new ModelError(folder, problems, advice);
 
-  const tensors = new Map<string, StoredTensor>();
-  const expected = expectedTensors(config);
+  const stored = new Map<string, StoredTensor>();
+  const separate = expectedTensors(config);
+  const expected = tensorsInFiles(config, separate);
   for (const [name, shape] of expected) {
     const entry = found.get(name);
     if (entry === undefined) {
@@ -49,7 +52,7 @@ export async function openModelFolder(folder: string): Promise<ModelFolder> {
     const sameShape = entry.shape.length === shape.length && entry.shape.every((size, i) => size === shape[i]);
     if (!sameShape) problems.push(`${name} has shape [${entry.shape}], the config asks for [${shape}].`);
     if (!isTensorDtype(dtype)) problems.push(unsupportedDtype(name, dtype));
-    else tensors.set(name, { ...entry, dtype, name });
+    else stored.set(name, { ...entry, dtype, name });
   }
   for (const name of found.keys()) {
     // Ignoring a bias or a scale would compute another model than the one that was trained.
@@ -58,13 +61,14 @@ export async function openModelFolder(folder: string): Promise<ModelFolder> {
   }
   if (problems.length > 0) throw new ModelError(folder, problems, advice);
 
+  const tensors = separateTensors(config, separate, stored);
   const parameters = [...expected.values()].reduce((sum, shape) => sum + shape.reduce((a, b) => a * b, 1), 0);
   return { folder, config, tensors, parameters, key: await contentKey(config, tensors) };
 }
 
 /**
- * The model's tensors, all F32 and in real files (symbolic links resolved). What is F32 stays where it is; the rest is
- * converted once into `<cacheFolder>/<model key>.f32.safetensors`.
+ * The model's tensors, all F32 and in real files (symbolic links resolved). They stay where they are if they are F32, or
+ * else are converted once into `<cacheFolder>/<model key>.f32.safetensors`.
  */
 export async function float32Tensors(model: ModelFolder, cacheFolder: string): Promise<Map<string, StoredTensor>> {
   return convertToFloat32(model.tensors, path.join(cacheFolder, `${model.key}.f32.safetensors`));
@@ -145,7 +149,10 @@ const SAMPLES_OF_A_TENSOR = 4;
  * apart, without reading gigabytes at every start.
  */
 async function contentKey(config: ModelConfig, tensors: Map<string, StoredTensor>): Promise<string> {
-  const hash = createHash('sha256').update(JSON.stringify(config));
+  // What an architecture shares with Llama is left out: adapters of known models outlive further architectures.
+  const shared: Record<string, unknown> = { ...plainTraits };
+  const special = Object.entries(config).filter(([name, value]) => !(name in shared && shared[name] === value));
+  const hash = createHash('sha256').update(JSON.stringify(Object.fromEntries(special)));
   for (const [name, tensor] of tensors) {
     hash.update(JSON.stringify([name, tensor.dtype, tensor.shape]));
     const handle = await open(tensor.file, 'r');

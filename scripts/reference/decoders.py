@@ -106,8 +106,46 @@ DECODERS = {
         'tie_word_embeddings': True,
     },
 }
+PHI3 = {
+    **SHAPE,
+    'architectures': ['Phi3ForCausalLM'],
+    'model_type': 'phi3',
+    'hidden_size': 48,
+    'num_attention_heads': 3,
+    'num_key_value_heads': 1,
+    'original_max_position_embeddings': 64,
+}
+DECODERS.update(
+    {
+        'mistral-window': {**DECODERS['mistral'], 'num_key_value_heads': 2, 'hidden_size': 48, 'sliding_window': 5},
+        # Of three layers the last one has the window.
+        'qwen2-window': {
+            **DECODERS['qwen2'],
+            'hidden_size': 48,
+            'num_hidden_layers': 3,
+            'sliding_window': 4,
+            'use_sliding_window': True,
+        },
+        'phi3-window': {**PHI3, 'rope_scaling': None, 'sliding_window': 7, 'tie_word_embeddings': False},
+        # Of each head's 16 columns 12 are turned.
+        'phi3-longrope': {
+            **PHI3,
+            'partial_rotary_factor': 0.75,
+            'rope_scaling': {
+                'type': 'longrope',
+                'short_factor': [1.0, 1.1, 1.3, 1.7, 2.5, 4.0],
+                'long_factor': [1.0, 2.0, 4.0, 8.0, 16.0, 32.0],
+            },
+            'sliding_window': 256,
+            'tie_word_embeddings': True,
+        },
+    }
+)
 ALL_GRADIENTS = 'llama-tied'
 SEEDS = {'llama-tied': 1, 'llama3-rope-untied': 1, 'llama-biases': 3, 'mistral': 1, 'qwen2': 2, 'qwen3': 10}
+SEEDS.update({'mistral-window': 1, 'qwen2-window': 2, 'phi3-window': 1, 'phi3-longrope': 2})
+# What the files of phi3 hold as one matrix, from the top.
+FUSED = {'qkv_proj': ['q_proj', 'k_proj', 'v_proj'], 'gate_up_proj': ['gate_proj', 'up_proj']}
 
 
 def head_dim(config):
@@ -129,9 +167,30 @@ def linear_shapes(config):
     }
 
 
+def stored_shapes(config):
+    """The same as they are in the files."""
+    shapes = linear_shapes(config)
+    if config['model_type'] != 'phi3':
+        return shapes
+    for fused, parts in FUSED.items():
+        shapes[fused] = [sum(shapes[part][0] for part in parts), shapes[parts[0]][1]]
+        for part in parts:
+            del shapes[part]
+    return shapes
+
+
+def window(config, layer):
+    """How many positions a position of the layer sees; None: all."""
+    if config['model_type'] == 'qwen2' and (not config['use_sliding_window'] or layer < config['max_window_layers']):
+        return None
+    return config.get('sliding_window') if config['model_type'] in ('mistral', 'qwen2', 'phi3') else None
+
+
 def has_bias(config, module):
     if config['model_type'] == 'qwen2':
         return module in ('q_proj', 'k_proj', 'v_proj')
+    if config['model_type'] == 'phi3':
+        return False
     return config.get('attention_bias' if MODULES[module] == 'self_attn' else 'mlp_bias', False)
 
 
@@ -149,8 +208,8 @@ def random_weights(config, generator):
         layer = f'model.layers.{i}'
         weights[f'{layer}.input_layernorm.weight'] = norm_weight(config['hidden_size'])
         weights[f'{layer}.post_attention_layernorm.weight'] = norm_weight(config['hidden_size'])
-        for module, (rows, columns) in linear_shapes(config).items():
-            name = f'{layer}.{MODULES[module]}.{module}'
+        for module, (rows, columns) in stored_shapes(config).items():
+            name = f'{layer}.{MODULES[FUSED.get(module, [module])[0]]}.{module}'
             weights[f'{name}.weight'] = normal(rows, columns, size=1.5 / math.sqrt(columns))
             if has_bias(config, module):
                 weights[f'{name}.bias'] = normal(rows, size=0.5)
@@ -172,6 +231,19 @@ def random_lora(config, generator):
     return lora
 
 
+def rotary(config):
+    """Radians a position for each pair of columns that is turned, and what cosines and sines are multiplied with."""
+    scaling = config.get('rope_scaling') or {}
+    if scaling.get('type') != 'longrope':
+        return frequencies(config), 1.0
+    turned = int(head_dim(config) * config['partial_rotary_factor'])
+    plain = rope_frequencies(turned, config['rope_theta'], None)
+    # The context is within the window that the model was trained with, so the short factors hold.
+    original = config['original_max_position_embeddings']
+    stretch = config['max_position_embeddings'] / original
+    return plain / torch.tensor(scaling['short_factor']).double(), math.sqrt(1 + math.log(stretch) / math.log(original))
+
+
 def frequencies(config):
     rope = config.get('rope_parameters') or {**(config.get('rope_scaling') or {}), 'rope_theta': config['rope_theta']}
     names = {'factor': 'factor', 'lowFreqFactor': 'low_freq_factor', 'highFreqFactor': 'high_freq_factor'}
@@ -184,24 +256,31 @@ def forward(config, weights, ids, lora=None):
     """ids [B,T] -> logits [B,T,V]; each row is one sequence from position 0."""
     heads, kv_heads, d = config['num_attention_heads'], config['num_key_value_heads'], head_dim(config)
     batch, length = ids.shape
-    angles = torch.outer(torch.arange(length).double(), frequencies(config))
-    cos, sin = torch.cat([angles, angles], 1).cos(), torch.cat([angles, angles], 1).sin()
-    hidden_from_future = torch.ones(length, length, dtype=torch.bool).triu(1)
+    radians, size = rotary(config)
+    angles = torch.outer(torch.arange(length).double(), radians)
+    cos, sin = size * torch.cat([angles, angles], 1).cos(), size * torch.cat([angles, angles], 1).sin()
+    every = torch.ones(length, length, dtype=torch.bool)
 
     def norm(x, name):
         return x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + config['rms_norm_eps']) * weights[f'{name}.weight']
 
     def linear(x, i, module):
-        name = f'model.layers.{i}.{MODULES[module]}.{module}'
-        y = F.linear(x, weights[f'{name}.weight'], weights.get(f'{name}.bias'))
+        name = f'model.layers.{i}.{MODULES[module]}.'
+        if config['model_type'] == 'phi3' and module not in ('o_proj', 'down_proj'):
+            fused = next(fused for fused, parts in FUSED.items() if module in parts)
+            rows = [linear_shapes(config)[part][0] for part in FUSED[fused]]
+            y = F.linear(x, weights[f'{name}{fused}.weight']).split(rows, dim=-1)[FUSED[fused].index(module)]
+        else:
+            y = F.linear(x, weights[f'{name}{module}.weight'], weights.get(f'{name}{module}.bias'))
         if lora is None:
             return y
         a, b = lora[f'layers.{i}.{module}.lora_A'], lora[f'layers.{i}.{module}.lora_B']
         return y + ALPHA / RANK * F.linear(F.linear(x, a), b)
 
     def rotate(x):
-        first, second = x.chunk(2, dim=-1)
-        return x * cos + torch.cat([-second, first], dim=-1) * sin
+        turned, rest = x[..., : cos.shape[1]], x[..., cos.shape[1] :]
+        first, second = turned.chunk(2, dim=-1)
+        return torch.cat([turned * cos + torch.cat([-second, first], dim=-1) * sin, rest], dim=-1)
 
     def by_head(x, count):
         return x.view(batch, length, count, d).transpose(1, 2)
@@ -216,7 +295,8 @@ def forward(config, weights, ids, lora=None):
             q, k = norm(q, f'{layer}.self_attn.q_norm'), norm(k, f'{layer}.self_attn.k_norm')
         q, k = rotate(q), rotate(k)
         k, v = k.repeat_interleave(heads // kv_heads, dim=1), v.repeat_interleave(heads // kv_heads, dim=1)
-        scores = (q @ k.transpose(2, 3) / math.sqrt(d)).masked_fill(hidden_from_future, -math.inf)
+        hidden = every.triu(1) | every.tril(-(window(config, i) or length))
+        scores = (q @ k.transpose(2, 3) / math.sqrt(d)).masked_fill(hidden, -math.inf)
         attended = (torch.softmax(scores, dim=-1) @ v).transpose(1, 2).reshape(batch, length, heads * d)
         x = x + linear(attended, i, 'o_proj')
         y = norm(x, f'{layer}.post_attention_layernorm')

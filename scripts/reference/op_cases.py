@@ -135,10 +135,10 @@ register_head_rms_norm('single-head', 5, 1, 6, 1e-6)
 LLAMA3 = {'factor': 8, 'lowFreqFactor': 1, 'highFreqFactor': 4, 'originalMaxPositionEmbeddings': 1024}
 
 
-def register_rope(name, positions, heads, d, theta, scaling):
+def register_rope(name, positions, heads, d, theta, scaling, **others):
     @case('rope', name)
     def build(g):
-        attributes = {'headDim': d, 'theta': theta, 'scaling': scaling}
+        attributes = {'headDim': d, 'theta': theta, 'scaling': scaling, **others}
         return attributes, {'x': normal(g, len(positions), heads * d), 'positions': integers(positions)}
 
 
@@ -148,14 +148,15 @@ register_rope('odd', [0, 1, 2, 0, 1, 200, 3], 3, 10, 100000, None)
 # With d = 8 the four frequencies fall in all three bands: kept, kept, blended, divided by the factor.
 register_rope('llama3', [0, 1, 2, 50, 100, 150, 7, 31], 2, 8, 10000, LLAMA3)
 register_rope('single-head-one-row', [5], 1, 6, 10000, None)
+register_rope('partial', [0, 1, 2, 9, 30], 3, 8, 10000, None, partialRotaryFactor=0.75)
 
 
-def register_attention(name, sequence_ids, heads, kv_heads, d, size=1.0):
+def register_attention(name, sequence_ids, heads, kv_heads, d, size=1.0, **others):
     @case('causalAttention', name)
     def build(g):
         ids = integers(sequence_ids)
         n = ids.numel()
-        attributes = {'heads': heads, 'keyValueHeads': kv_heads, 'headDim': d}
+        attributes = {'heads': heads, 'keyValueHeads': kv_heads, 'headDim': d, **others}
         q, k, v = normal(g, n, heads * d, size=size), normal(g, n, kv_heads * d, size=size), normal(g, n, kv_heads * d)
         return attributes, {'q': q, 'k': k, 'v': v, 'sequenceIds': ids}
 
@@ -170,10 +171,14 @@ register_attention('length-one', [[0], [7], [-1]], 4, 2, 8)
 register_attention('large-scores', [[0] * 7, [0] * 3 + [1] * 4], 2, 1, 8, size=6.0)
 
 
-def register_cached_attention(name, new, past, heads, kv_heads, d, size=1.0):
+# No position sees more than three, itself included; and the second row has two sequences.
+register_attention('window', [[0] * 8, [1, 1, 1, 1, 1, 2, 2, 2]], 4, 2, 8, window=3)
+
+
+def register_cached_attention(name, new, past, heads, kv_heads, d, size=1.0, **others):
     @case('cachedAttention', name)
     def build(g):
-        attributes = {'heads': heads, 'keyValueHeads': kv_heads, 'headDim': d}
+        attributes = {'heads': heads, 'keyValueHeads': kv_heads, 'headDim': d, **others}
         inputs = {
             'q': normal(g, new, heads * d, size=size),
             'k': normal(g, new, kv_heads * d, size=size),
@@ -189,6 +194,7 @@ register_cached_attention('several-new', 3, 5, 6, 2, 10)
 register_cached_attention('nothing-cached', 4, 0, 4, 2, 8)
 register_cached_attention('first-token', 1, 0, 2, 1, 6)
 register_cached_attention('equal-heads', 2, 3, 3, 3, 4)
+register_cached_attention('window', 3, 5, 4, 2, 8, window=4)
 register_cached_attention('large-scores', 2, 6, 2, 1, 8, size=6.0)
 
 

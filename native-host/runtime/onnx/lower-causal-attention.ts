@@ -34,7 +34,7 @@ export const causalAttentionLowerings: Record<string, Lowering> = {
       const values = firstRows(builder, allValues, end, layout);
       const scores = builder.product(queries, keys, false, true, scaleOf(layout));
       const perHead = builder.reshape(scores, [layout.batch, layout.heads, end - start, end]);
-      const allowed = builder.one('Add', [perHead, blockMask(builder, sequenceIds!, layout.length, start, end)]);
+      const allowed = builder.one('Add', [perHead, blockMask(builder, sequenceIds!, layout, start, end)]);
       const weights = groupHeads(builder, builder.one('Softmax', [allowed], { axis: -1 }), layout, end);
       Object.assign(kept, { [`queries ${i}`]: queries, [`keys ${i}`]: keys, [`values ${i}`]: values });
       kept[`weights ${i}`] = weights;
@@ -147,17 +147,22 @@ function sumOfFirstRows(builder: OnnxBuilder, parts: readonly string[], { blocks
 }
 
 /** Additive mask [B, 1, end − start, end] of the queries from start to end: rows of the mask over all positions. */
-function blockMask(builder: OnnxBuilder, sequenceIds: string, length: number, start: number, end: number): string {
-  const mask = packedMask(builder, sequenceIds, length);
-  if (end - start === length) return mask;
+function blockMask(builder: OnnxBuilder, sequenceIds: string, layout: Layout, start: number, end: number): string {
+  const mask = packedMask(builder, sequenceIds, layout);
+  if (end - start === layout.length) return mask;
   return builder.one('Slice', [mask, builder.int64([start, 0]), builder.int64([end, end]), builder.int64([2, 3])]);
 }
 
-/** Additive mask [B, 1, T, T]: 0 where the key is of the same sequence and not later, else a large negative number. */
-function packedMask(builder: OnnxBuilder, sequenceIds: string, length: number): string {
-  const causal = builder.once(`triangle ${length}`, () => {
+/**
+ * Additive mask [B, 1, T, T]: 0 where the key is of the same sequence, not later and within the window, else a large
+ * negative number.
+ */
+function packedMask(builder: OnnxBuilder, sequenceIds: string, { length, window = length }: Layout): string {
+  const causal = builder.once(`triangle ${length} ${window}`, () => {
     const triangle = new Uint8Array(length * length);
-    for (let row = 0; row < length; row++) triangle.fill(1, row * length, row * length + row + 1);
+    for (let row = 0; row < length; row++) {
+      triangle.fill(1, row * length + Math.max(0, row + 1 - window), row * length + row + 1);
+    }
     return builder.constant('bool', [length, length], triangle);
   });
   const rows = builder.one('Unsqueeze', [sequenceIds, builder.int64([1, 3])]);
