@@ -15,7 +15,7 @@ import { KnownFolders } from './known-folders.ts';
 import { deviceFiles, embeddedModelFolder } from './locations.ts';
 import { type AdapterSettings, adapterLayout } from './model/adapter-init.ts';
 import { withinWindow } from './model/decoder-traits.ts';
-import { type BaseModel, openBaseModel } from './model/open-model.ts';
+import { type BaseModel, openBaseModel, type WeightCache } from './model/open-model.ts';
 import { modelEntry, modelsAtHand } from './models-at-hand.ts';
 import type { Device, DeviceName } from './runtime/device.ts';
 import { assertFits } from './runtime/fitting.ts';
@@ -40,7 +40,7 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
   const model = await openBaseModel(modelFolder, (found) => {
     choice = chooseDevice(request, found, deviceFiles);
     if (choice.name === 'cpu') assertFits(basename(modelFolder), found.parameters, 'answering');
-    return weightsCache(choice.name, options.storeRoot);
+    return weightCache(choice.name, options.storeRoot);
   });
   const { name, reason } = choice!;
   // Standard output is the protocol's; what goes to standard error is the client's log.
@@ -50,9 +50,11 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
   return new OpenServices({ ...model, config }, device, openStore(options.storeRoot), options.storeRoot);
 }
 
-/** Where half-precision weights are kept as F32 for a device; null for one that takes them as they are. */
-function weightsCache(device: DeviceName, storeRoot: string): string | null {
-  return device === 'cuda' ? null : join(storeRoot, 'float32');
+/** Where converted weights are kept for a device. */
+function weightCache(device: DeviceName, storeRoot: string): WeightCache {
+  return device === 'cuda'
+    ? { folder: join(storeRoot, 'dequantized'), form: 'asStored' }
+    : { folder: join(storeRoot, 'float32'), form: 'F32' };
 }
 
 const standardProbes = 200;
@@ -159,7 +161,7 @@ class OpenServices implements Services {
   }
 
   async checkModel(folder: string, text: string): Promise<ModelCheck> {
-    const model = await openBaseModel(resolve(folder), weightsCache(this.onnx.name, this.storeRoot));
+    const model = await openBaseModel(resolve(folder), weightCache(this.onnx.name, this.storeRoot));
     return checkModel(this.onnx, model, text);
   }
 

@@ -5,6 +5,9 @@
 import type { ModelConfig } from './config.ts';
 import type { StoredTensor } from './safetensors.ts';
 
+/** Rows lie one after another, each in so many bytes. */
+type PlacedTensor = Pick<StoredTensor, 'name' | 'shape' | 'byteOffset' | 'byteLength'>;
+
 /** By the name of the one matrix, the modules that it consists of, from the top. */
 export const fusedModules: ReadonlyMap<string, readonly string[]> = new Map([
   ['qkv_proj', ['q_proj', 'k_proj', 'v_proj']],
@@ -25,13 +28,13 @@ export function tensorsInFiles(config: ModelConfig, expected: ReadonlyMap<string
 }
 
 /** The tensors `expected`, out of those of the files, which have the names and shapes of tensorsInFiles. */
-export function separateTensors(
+export function separateTensors<T extends PlacedTensor>(
   config: ModelConfig,
   expected: ReadonlyMap<string, number[]>,
-  stored: ReadonlyMap<string, StoredTensor>,
-): Map<string, StoredTensor> {
+  stored: ReadonlyMap<string, T>,
+): Map<string, T> {
   const taken = new Map<string, number>();
-  const result = new Map<string, StoredTensor>();
+  const result = new Map<string, T>();
   for (const [name, shape] of expected) {
     const fused = config.fusedProjections ? fusedName(name) : null;
     const whole = stored.get(fused ?? name)!;

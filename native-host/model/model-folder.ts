@@ -1,15 +1,14 @@
 /** A model in Hugging Face layout: config.json beside one safetensors file or several with an index. */
-import { createHash } from 'node:crypto';
-import { access, open } from 'node:fs/promises';
+import { access } from 'node:fs/promises';
 import path from 'node:path';
 import { expectedTensors, type ModelConfig, readModelConfig } from './config.ts';
-import { plainTraits } from './decoder-traits.ts';
-import { convertToFloat32 } from './float32-cache.ts';
+import { contentKey } from './content-key.ts';
 import { separateTensors, tensorsInFiles } from './fused-modules.ts';
 import { ModelError } from './model-error.ts';
 import { DOWNLOAD_AGAIN, isRecord, readModelJson } from './model-files.ts';
 import { inspectSafetensors, type StoredTensor } from './safetensors.ts';
 import { isTensorDtype, unsupportedDtype } from './tensor-dtype.ts';
+import { convertToFloat32 } from './weight-cache.ts';
 
 export interface ModelFolder {
   folder: string;
@@ -139,35 +138,4 @@ async function exists(file: string): Promise<boolean> {
 /** Computed tables that old exports carry; and the output embedding of a tied model, which repeats the input's. */
 function isNeedless(name: string): boolean {
   return name.endsWith('.rotary_emb.inv_freq') || name === 'lm_head.weight';
-}
-
-const WHOLE_TENSOR_BYTES = 256 * 1024;
-const SAMPLES_OF_A_TENSOR = 4;
-
-/**
- * Small tensors count with all of their bytes, larger ones with evenly spaced parts: enough to tell trained models
- * apart, without reading gigabytes at every start.
- */
-async function contentKey(config: ModelConfig, tensors: Map<string, StoredTensor>): Promise<string> {
-  // What an architecture shares with Llama is left out: adapters of known models outlive further architectures.
-  const shared: Record<string, unknown> = { ...plainTraits };
-  const special = Object.entries(config).filter(([name, value]) => !(name in shared && shared[name] === value));
-  const hash = createHash('sha256').update(JSON.stringify(Object.fromEntries(special)));
-  for (const [name, tensor] of tensors) {
-    hash.update(JSON.stringify([name, tensor.dtype, tensor.shape]));
-    const handle = await open(tensor.file, 'r');
-    try {
-      const whole = tensor.byteLength <= WHOLE_TENSOR_BYTES;
-      const samples = whole ? 1 : SAMPLES_OF_A_TENSOR;
-      const sample = Buffer.alloc(whole ? tensor.byteLength : WHOLE_TENSOR_BYTES / SAMPLES_OF_A_TENSOR);
-      for (let i = 0; i < samples; i++) {
-        const skipped = whole ? 0 : Math.floor(((tensor.byteLength - sample.length) * i) / (samples - 1));
-        const { bytesRead } = await handle.read(sample, 0, sample.length, tensor.byteOffset + skipped);
-        hash.update(sample.subarray(0, bytesRead));
-      }
-    } finally {
-      await handle.close();
-    }
-  }
-  return hash.digest('hex').slice(0, 32);
 }

@@ -38,20 +38,30 @@ export async function openTokenizer(folder: string): Promise<Tokenizer> {
     throw new ModelError(folder, ['There is no tokenizer.json.'], advice);
   }
   const vocabSize = (await readModelJson(folder, 'config.json'))?.vocab_size;
+  const rows = typeof vocabSize === 'number' ? vocabSize : Number.POSITIVE_INFINITY;
+  return makeTokenizer(json, rows, folder, 'tokenizer.json');
+}
+
+/**
+ * The tokenizer that a parsed tokenizer.json describes, of which ids below `embeddingRows` can be used. `origin` names it
+ * within `subject` in errors. Throws one ModelError with everything that is wrong.
+ */
+export function makeTokenizer(
+  json: Record<string, unknown>,
+  embeddingRows: number,
+  subject: string,
+  origin: string,
+): Tokenizer {
   const problems: string[] = [];
   try {
-    const tokenizer = tokenizerFrom(
-      json,
-      typeof vocabSize === 'number' ? vocabSize : Number.POSITIVE_INFINITY,
-      problems,
-    );
+    const tokenizer = tokenizerFrom(json, embeddingRows, problems);
     if (tokenizer !== null) return tokenizer;
   } catch (error) {
     problems.push(`A part of it is broken: ${reasonOf(error)}.`);
   }
   throw new ModelError(
-    folder,
-    problems.map((problem) => `tokenizer.json: ${problem}`),
+    subject,
+    problems.map((problem) => `${origin}: ${problem}`),
     DOWNLOAD_AGAIN,
   );
 }

@@ -43,7 +43,7 @@ export interface TinyModel {
 export async function openTinyModel(seed = 1): Promise<TinyModel> {
   const folder = await mkdtemp(join(tmpdir(), 'lift-tiny-'));
   await makeTinyModel(join(folder, 'model'), { seed });
-  const model = await openBaseModel(join(folder, 'model'), join(folder, 'cache'));
+  const model = await openBaseModel(join(folder, 'model'), { folder: join(folder, 'cache'), form: 'F32' });
   return { model, folder, remove: () => rm(folder, { recursive: true, force: true }) };
 }
 
