@@ -46,8 +46,11 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
   // Standard output is the protocol's; what goes to standard error is the client's log.
   if (name !== 'cpu') console.error(`computing on ${name}: ${reason}`);
   const device = await openDevice(choice!, deviceFiles);
-  const config = name === 'cuda' ? withinWindow(model.config) : model.config;
-  return new OpenServices({ ...model, config }, device, openStore(options.storeRoot), options.storeRoot);
+  return new OpenServices(modelFor(device, model), device, openStore(options.storeRoot), options.storeRoot);
+}
+
+function modelFor(device: Device, model: BaseModel): BaseModel {
+  return device.name === 'cuda' ? { ...model, config: withinWindow(model.config) } : model;
 }
 
 /** Where converted weights are kept for a device. */
@@ -162,7 +165,7 @@ class OpenServices implements Services {
 
   async checkModel(folder: string, text: string): Promise<ModelCheck> {
     const model = await openBaseModel(resolve(folder), weightCache(this.onnx.name, this.storeRoot));
-    return checkModel(this.onnx, model, text);
+    return checkModel(this.onnx, modelFor(this.onnx, model), text);
   }
 
   async models(): Promise<ModelEntry[]> {
