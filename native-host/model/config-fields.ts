@@ -78,9 +78,12 @@ export class ConfigFields {
 
   /**
    * rope_theta and rope_scaling; newer files hold both in rope_parameters. Only llama3's scaling is built, and the types
-   * in `readElsewhere`, which give none here.
+   * in `readElsewhere`, which give none here. `missingTheta` is the architecture's default.
    */
-  ropeParameters(readElsewhere: readonly string[] = []): { theta: number; scaling: RopeScaling | null } {
+  ropeParameters(
+    readElsewhere: readonly string[],
+    missingTheta: number,
+  ): { theta: number; scaling: RopeScaling | null } {
     const name = this.source.rope_parameters == null ? 'rope_scaling' : 'rope_parameters';
     const value = this.source[name] ?? {};
     if (!isRecord(value)) {
@@ -88,8 +91,7 @@ export class ConfigFields {
       return { theta: Number.NaN, scaling: null };
     }
     const inner = this.inner(name);
-    // 10,000 is the architectures' common default; early llama files do not say it.
-    const outerTheta = this.source.rope_theta == null ? 10_000 : this.number('rope_theta', 1, 1e12);
+    const outerTheta = this.source.rope_theta == null ? missingTheta : this.number('rope_theta', 1, 1e12);
     const theta = value.rope_theta == null ? outerTheta : inner.number('rope_theta', 1, 1e12);
     const type = value.rope_type ?? value.type ?? 'default';
     let scaling: RopeScaling | null = null;

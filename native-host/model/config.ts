@@ -1,6 +1,6 @@
 /** What a Hugging Face config.json says about a decoder of the Llama family, checked field by field. */
 import { ConfigFields } from './config-fields.ts';
-import { type DecoderTraits, longRopeTypes, readTraits } from './decoder-traits.ts';
+import { type DecoderTraits, isGemma, readTraits, ropeTypesOf } from './decoder-traits.ts';
 import { ModelError } from './model-error.ts';
 import { readModelJson } from './model-files.ts';
 
@@ -31,13 +31,13 @@ export interface ModelConfig extends DecoderTraits {
   attentionBias: boolean;
   attentionOutputBias: boolean;
   mlpBias: boolean;
-  /** RMS norms on each head's queries and keys (qwen3). */
+  /** RMS norms on each head's queries and keys (qwen3, gemma 3). */
   queryKeyNorm: boolean;
   bosTokenId: number | null;
   eosTokenIds: number[];
 }
 
-export const MODEL_TYPES = ['llama', 'mistral', 'qwen2', 'qwen3', 'phi3'] as const;
+export const MODEL_TYPES = ['llama', 'mistral', 'qwen2', 'qwen3', 'phi3', 'gemma2', 'gemma3_text'] as const;
 
 export type ModelType = (typeof MODEL_TYPES)[number];
 
@@ -66,7 +66,7 @@ export function parseModelConfig(
   const modelType = fields.oneOf('model_type', MODEL_TYPES);
   // Of an architecture that is not known the other fields say nothing.
   if (modelType === null) throw new ModelError(subject, fields.problems, ADVICE);
-  refuseWhatIsNotBuilt(fields);
+  refuseWhatIsNotBuilt(fields, modelType);
 
   const vocabSize = fields.integer('vocab_size', MAX.vocab);
   const hiddenSize = fields.integer('hidden_size', MAX.hidden);
@@ -74,14 +74,15 @@ export function parseModelConfig(
   // The others have unrelated defaults of their own.
   const keyValueDefault = derivesKeyValueHeads(modelType) ? numAttentionHeads : undefined;
   const numKeyValueHeads = fields.integer('num_key_value_heads', MAX.heads, keyValueDefault);
-  const derivedHeadDim = modelType === 'qwen3' ? 128 : Math.floor(hiddenSize / numAttentionHeads);
+  const ownHeadDim = modelType === 'qwen3' ? 128 : isGemma(modelType) ? 256 : null;
+  const derivedHeadDim = ownHeadDim ?? Math.floor(hiddenSize / numAttentionHeads);
   const headDim = fields.integer('head_dim', MAX.headDim, derivedHeadDim);
   if (numAttentionHeads % numKeyValueHeads > 0) {
     fields.problem(
       `num_attention_heads ${numAttentionHeads} is no multiple of num_key_value_heads ${numKeyValueHeads}.`,
     );
   }
-  if (fields.source.head_dim == null && hiddenSize % numAttentionHeads > 0 && modelType !== 'qwen3') {
+  if (fields.source.head_dim == null && hiddenSize % numAttentionHeads > 0 && ownHeadDim === null) {
     fields.problem(`hidden_size ${hiddenSize} is no multiple of num_attention_heads ${numAttentionHeads}.`);
   }
   if (headDim % 2 > 0) fields.problem(`head_dim ${headDim} is odd, and rotary positions need pairs.`);
@@ -89,8 +90,8 @@ export function parseModelConfig(
   const attentionBias = hasAttentionBias(fields, modelType);
   const numHiddenLayers = fields.integer('num_hidden_layers', MAX.layers);
   const maxPositions = fields.integer('max_position_embeddings', MAX_POSITIONS);
-  const rope = fields.ropeParameters(modelType === 'phi3' ? longRopeTypes : []);
-  const traits = readTraits(fields, modelType, { headDim, numHiddenLayers, maxPositions });
+  const rope = fields.ropeParameters(ropeTypesOf(modelType), modelType === 'gemma3_text' ? 1e6 : 10_000);
+  const traits = readTraits(fields, modelType, { hiddenSize, headDim, numHiddenLayers, maxPositions });
   const result: ModelConfig = {
     modelType,
     vocabSize,
@@ -104,11 +105,11 @@ export function parseModelConfig(
     ropeTheta: rope.theta,
     ropeScaling: rope.scaling,
     maxPositionEmbeddings: Math.min(maxPositions, traits.ropeFactors?.positions ?? maxPositions),
-    tieWordEmbeddings: fields.flag('tie_word_embeddings', false),
+    tieWordEmbeddings: fields.flag('tie_word_embeddings', isGemma(modelType)),
     attentionBias,
     attentionOutputBias: attentionBias && modelType !== 'qwen2',
     mlpBias: modelType === 'llama' && fields.flag('mlp_bias', false),
-    queryKeyNorm: modelType === 'qwen3',
+    queryKeyNorm: modelType === 'qwen3' || modelType === 'gemma3_text',
     bosTokenId: fields.tokenIds('bos_token_id', vocabSize)[0] ?? null,
     eosTokenIds: stopTokens(fields, generationConfig, vocabSize),
     ...traits,
@@ -142,6 +143,10 @@ export function expectedTensors(config: ModelConfig): Map<string, number[]> {
       tensors.set(`${layer}.self_attn.k_norm.weight`, [headDim]);
     }
     tensors.set(`${layer}.post_attention_layernorm.weight`, [hiddenSize]);
+    if (config.outputNorms) {
+      tensors.set(`${layer}.pre_feedforward_layernorm.weight`, [hiddenSize]);
+      tensors.set(`${layer}.post_feedforward_layernorm.weight`, [hiddenSize]);
+    }
     linear(`${layer}.mlp.gate_proj`, intermediateSize, hiddenSize, config.mlpBias);
     linear(`${layer}.mlp.up_proj`, intermediateSize, hiddenSize, config.mlpBias);
     linear(`${layer}.mlp.down_proj`, hiddenSize, intermediateSize, config.mlpBias);
@@ -152,10 +157,14 @@ export function expectedTensors(config: ModelConfig): Map<string, number[]> {
 }
 
 /** Things that change what the model computes and that the decoder does not do. */
-function refuseWhatIsNotBuilt(fields: ConfigFields): void {
+function refuseWhatIsNotBuilt(fields: ConfigFields, modelType: ModelType): void {
   const { source } = fields;
-  const activation = source.hidden_act ?? 'silu';
-  if (activation !== 'silu') fields.problem(`hidden_act ${JSON.stringify(activation)} is not supported, only "silu".`);
+  // Gemma's files of before name one in hidden_act that was never used.
+  const [field, built] = isGemma(modelType) ? ['hidden_activation', 'gelu_pytorch_tanh'] : ['hidden_act', 'silu'];
+  const activation = source[field] ?? built;
+  if (activation !== built) {
+    fields.problem(`${field} ${JSON.stringify(activation)} is not supported, only "${built}".`);
+  }
   if (source.quantization_config != null) {
     fields.problem('The weights are quantized (quantization_config); F32, F16 and BF16 are supported.');
   }

@@ -11,6 +11,21 @@ export interface DecoderTraits {
   partialRotaryFactor: number;
   ropeFactors: RopeFactors | null;
   slidingWindow: SlidingWindow | null;
+  /** Rotary positions of the layers with a window have a base of their own, and no factors; null: as all layers. */
+  localRopeTheta: number | null;
+  activation: 'silu' | 'geluTanh';
+  /** Added to the weights of norms. */
+  normOffset: number;
+  /** Also what attention and the gated layers give is normed, before it is added. */
+  outputNorms: boolean;
+  /** Token embeddings are multiplied with it. */
+  embeddingScale: number;
+  /** Scores are divided by the root of it; null: of the head size. */
+  queryScalar: number | null;
+  /** Scores s become c · tanh(s / c); null: they stay. */
+  scoreCap: number | null;
+  /** The same of logits. */
+  logitCap: number | null;
 }
 
 /** Rotary frequencies that were stretched for long contexts, in another way for each pair of columns. */
@@ -31,7 +46,13 @@ export interface SlidingWindow {
 }
 
 /** What rope_scaling calls it, now and before. */
-export const longRopeTypes: readonly string[] = ['longrope', 'su'];
+const longRopeTypes: readonly string[] = ['longrope', 'su'];
+
+/** Types of rope_scaling that become traits of an architecture. */
+export function ropeTypesOf(modelType: ModelType): readonly string[] {
+  if (modelType === 'phi3') return longRopeTypes;
+  return modelType === 'gemma3_text' ? ['linear'] : [];
+}
 
 /** Llama's own. */
 export const plainTraits: DecoderTraits = {
@@ -39,9 +60,18 @@ export const plainTraits: DecoderTraits = {
   partialRotaryFactor: 1,
   ropeFactors: null,
   slidingWindow: null,
+  localRopeTheta: null,
+  activation: 'silu',
+  normOffset: 0,
+  outputNorms: false,
+  embeddingScale: 1,
+  queryScalar: null,
+  scoreCap: null,
+  logitCap: null,
 };
 
 interface Sizes {
+  hiddenSize: number;
   headDim: number;
   numHiddenLayers: number;
   maxPositions: number;
@@ -55,6 +85,7 @@ export function readTraits(fields: ConfigFields, modelType: ModelType, sizes: Si
     partialRotaryFactor: rotaryFactor(fields, modelType, sizes.headDim),
     slidingWindow: readWindow(fields, modelType, sizes),
   };
+  if (isGemma(modelType)) return { ...traits, ...gemmaTraits(fields, modelType, sizes) };
   const rotaryDim = rotaryColumns(sizes.headDim, traits.partialRotaryFactor);
   return modelType === 'phi3'
     ? { ...traits, ropeFactors: readLongRope(fields, rotaryDim, sizes.maxPositions) }
@@ -64,6 +95,43 @@ export function readTraits(fields: ConfigFields, modelType: ModelType, sizes: Si
 /** The number of a head's columns that rotary positions turn. */
 export function rotaryColumns(headDim: number, partialRotaryFactor: number): number {
   return Math.floor(headDim * partialRotaryFactor);
+}
+
+export function isGemma(modelType: ModelType): modelType is 'gemma2' | 'gemma3_text' {
+  return modelType === 'gemma2' || modelType === 'gemma3_text';
+}
+
+/** Missing fields have the architecture's defaults; a null cap is none. */
+function gemmaTraits(fields: ConfigFields, modelType: ModelType, sizes: Sizes): Partial<DecoderTraits> {
+  const cap = (name: string, otherwise: number | null) => {
+    if (fields.source[name] === null || (fields.source[name] === undefined && otherwise === null)) return null;
+    return fields.number(name, 1e-3, 1e6, otherwise ?? undefined);
+  };
+  const isSecond = modelType === 'gemma2';
+  const queryScalar = fields.number('query_pre_attn_scalar', 1e-3, 1e6, 256);
+  return {
+    activation: 'geluTanh',
+    normOffset: 1,
+    outputNorms: true,
+    embeddingScale: Math.sqrt(sizes.hiddenSize),
+    queryScalar: queryScalar === sizes.headDim ? null : queryScalar,
+    scoreCap: cap('attn_logit_softcapping', isSecond ? 50 : null),
+    logitCap: cap('final_logit_softcapping', isSecond ? 30 : null),
+    ...(isSecond ? {} : gemma3Positions(fields, sizes)),
+  };
+}
+
+/** Layers with a window have a base of their own, the others may be stretched by one factor. */
+function gemma3Positions(fields: ConfigFields, { headDim, maxPositions }: Sizes): Partial<DecoderTraits> {
+  if (fields.flag('use_bidirectional_attention', false)) {
+    fields.problem('use_bidirectional_attention is true; only models that read from left to right are supported.');
+  }
+  const localRopeTheta = fields.number('rope_local_base_freq', 1, 1e12, 10_000);
+  const scaling = fields.source.rope_scaling;
+  if (!isRecord(scaling) || (scaling.rope_type ?? scaling.type) !== 'linear') return { localRopeTheta };
+  const factor = fields.inner('rope_scaling').number('factor', 1e-3, 1e6);
+  const divisors = Array.from({ length: Math.floor(headDim / 2) || 0 }, () => factor);
+  return { localRopeTheta, ropeFactors: { divisors, size: 1, positions: maxPositions } };
 }
 
 function rotaryFactor(fields: ConfigFields, modelType: ModelType, headDim: number): number {
@@ -107,6 +175,7 @@ function readWindow(fields: ConfigFields, modelType: ModelType, sizes: Sizes): S
     }
     return null;
   }
+  if (isGemma(modelType)) return gemmaWindow(fields, modelType, sizes);
   if (types !== null && !isQwen) {
     const wanted = modelType === 'llama' || source.sliding_window == null ? 'full_attention' : 'sliding_attention';
     if (!isLayerTypes(types, sizes, [wanted])) {
@@ -122,11 +191,27 @@ function readWindow(fields: ConfigFields, modelType: ModelType, sizes: Sizes): S
     const first = fields.number('max_window_layers', 0, 2 ** 24);
     return { positions, layers: all.filter((layer) => layer >= first) };
   }
+  return { positions, layers: layersNamed(types, sizes, fields) };
+}
+
+/** The layers that layer_types names for sliding attention. */
+function layersNamed(types: unknown, sizes: Sizes, fields: ConfigFields): number[] {
   if (!isLayerTypes(types, sizes, ['full_attention', 'sliding_attention'])) {
     fields.problem('layer_types does not name "full_attention" or "sliding_attention" for each layer.');
-    return null;
+    return [];
   }
-  return { positions, layers: all.filter((layer) => types[layer] === 'sliding_attention') };
+  return types.flatMap((type, layer) => (type === 'sliding_attention' ? [layer] : []));
+}
+
+/** Kept where it is as long as the context, too: its layers are told by it. */
+function gemmaWindow(fields: ConfigFields, modelType: ModelType, sizes: Sizes): SlidingWindow {
+  const positions = fields.integer('sliding_window', 2 ** 24, 4096);
+  const types = fields.source.layer_types ?? null;
+  if (types !== null) return { positions, layers: layersNamed(types, sizes, fields) };
+  // Of so many layers the last sees all.
+  const every = modelType === 'gemma2' ? 2 : fields.integer('sliding_window_pattern', 1024, 6);
+  const all = Array.from({ length: sizes.numHiddenLayers || 0 }, (_, layer) => layer);
+  return { positions, layers: all.filter((layer) => (layer + 1) % every > 0) };
 }
 
 function isLayerTypes(types: unknown, { numHiddenLayers }: Sizes, allowed: readonly string[]): types is string[] {
@@ -137,6 +222,5 @@ function isLayerTypes(types: unknown, { numHiddenLayers }: Sizes, allowed: reado
 export function withinWindow<T extends DecoderTraits & { maxPositionEmbeddings: number }>(config: T): T {
   const { slidingWindow, maxPositionEmbeddings } = config;
   if (slidingWindow === null) return config;
-  const positions = Math.min(slidingWindow.positions, maxPositionEmbeddings);
-  return { ...config, slidingWindow: null, maxPositionEmbeddings: positions };
+  return { ...config, maxPositionEmbeddings: Math.min(slidingWindow.positions, maxPositionEmbeddings) };
 }

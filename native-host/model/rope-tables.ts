@@ -27,6 +27,15 @@ export function ropeTables(config: RopeConfig, positions: number): RopeTables {
   return { cosines, sines, shape: [positions, half] };
 }
 
+/** Those of a layer with a window. */
+export function localRopeTables(
+  config: RopeConfig & Pick<ModelConfig, 'localRopeTheta'>,
+  positions: number,
+): RopeTables {
+  if (config.localRopeTheta === null) return ropeTables(config, positions);
+  return ropeTables({ ...config, ropeTheta: config.localRopeTheta, ropeScaling: null, ropeFactors: null }, positions);
+}
+
 /** Radians per position, for each pair of columns. Llama 3's scaling as in its reference implementation. */
 function ropeFrequencies({ headDim, ropeTheta, ropeScaling, partialRotaryFactor, ropeFactors }: RopeConfig): number[] {
   const columns = rotaryColumns(headDim, partialRotaryFactor);

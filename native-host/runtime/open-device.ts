@@ -101,7 +101,10 @@ export async function openDevice(choice: DeviceChoice, files: DeviceFiles): Prom
 }
 
 /** Why the kernels cannot compute a model; null where they can. A sliding window they need not have (withinWindow). */
-function whatKernelsLack({ modelType, partialRotaryFactor }: ModelConfig): string | null {
+function whatKernelsLack({ modelType, partialRotaryFactor, scoreCap, logitCap }: ModelConfig): string | null {
+  if (scoreCap !== null || logitCap !== null) {
+    return `this ${modelType} model caps its scores or logits, and the kernels do not`;
+  }
   if (partialRotaryFactor === 1) return null;
   return `this ${modelType} model turns ${100 * partialRotaryFactor} % of each head's columns, and the kernels turn all`;
 }

@@ -35,7 +35,9 @@ export async function selectModel(context: LiftContext): Promise<void> {
       ...choices,
       {
         label: l10n.t('$(folder-opened) Open a model’s folder…'),
-        detail: l10n.t('In Hugging Face’s layout, of the families llama, mistral, qwen2, qwen3 and phi3.'),
+        detail: l10n.t(
+          'In Hugging Face’s layout, of the families llama, mistral, qwen2, qwen3, phi3 and gemma 2 and 3.',
+        ),
         take: openModelFolder,
       },
       {

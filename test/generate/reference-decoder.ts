@@ -16,6 +16,7 @@ import {
 export const referenceNames = [
   ...['llama-tied', 'llama3-rope-untied', 'llama-biases', 'mistral', 'mistral-window'],
   ...['qwen2', 'qwen2-window', 'qwen3', 'phi3-window', 'phi3-longrope'],
+  ...['gemma2', 'gemma3', 'gemma3-short'],
 ];
 
 /** What the kernels of cuda lack to compute one of them. */
@@ -24,6 +25,8 @@ export const lackOnCuda: Readonly<Record<string, RegExp>> = {
   'qwen2-window': /no 'c.*Attention' with a window/,
   'phi3-window': /no 'c.*Attention' with a window/,
   'phi3-longrope': /no 'rope' of a part/,
+  gemma2: /no 'causalAttention' with capped scores/,
+  gemma3: /no 'c.*Attention' with a window/,
 };
 
 export interface ReferenceDecoder {

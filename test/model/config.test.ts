@@ -151,9 +151,61 @@ describe('parseModelConfig', () => {
     expect(problemsOf({ ...tinyConfig(), rope_scaling: scaling })[0]).toMatch('"longrope" is not supported');
   });
 
+  test('gemma 2 and 3: what the files need not say', () => {
+    const { head_dim: _, tie_word_embeddings: __, ...bare } = tinyConfig({ modelType: 'gemma2' });
+    const gemma2 = parseModelConfig({ ...bare, hidden_act: 'gelu' }, 'm');
+    expect(gemma2).toMatchObject({
+      headDim: 256,
+      tieWordEmbeddings: true,
+      activation: 'geluTanh',
+      normOffset: 1,
+      outputNorms: true,
+      embeddingScale: 8,
+      queryScalar: null,
+      scoreCap: 50,
+      logitCap: 30,
+      queryKeyNorm: false,
+      localRopeTheta: null,
+      slidingWindow: { positions: 4096, layers: [0] },
+    });
+    const uncapped = { attn_logit_softcapping: null, final_logit_softcapping: null, query_pre_attn_scalar: 144 };
+    expect(parseModelConfig({ ...bare, ...uncapped }, 'm')).toMatchObject({
+      scoreCap: null,
+      logitCap: null,
+      queryScalar: 144,
+    });
+    const names = [...expectedTensors(gemma2).keys()];
+    for (const name of ['pre_feedforward', 'post_feedforward', 'post_attention']) {
+      expect(names).toContain(`model.layers.1.${name}_layernorm.weight`);
+    }
+
+    const third = { ...bare, model_type: 'gemma3_text', rope_theta: undefined, num_hidden_layers: 13 };
+    const gemma3 = parseModelConfig(third, 'm');
+    expect(gemma3).toMatchObject({
+      scoreCap: null,
+      logitCap: null,
+      queryKeyNorm: true,
+      ropeTheta: 1e6,
+      localRopeTheta: 10_000,
+      ropeFactors: null,
+    });
+    expect(gemma3.slidingWindow!.layers).toEqual([0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 12]);
+    const two = { ...third, num_hidden_layers: 2, layer_types: ['full_attention', 'sliding_attention'] };
+    expect(parseModelConfig(two, 'm').slidingWindow!.layers).toEqual([1]);
+    const stretched = parseModelConfig({ ...two, rope_scaling: { rope_type: 'linear', factor: 8 } }, 'm');
+    expect(new Set(stretched.ropeFactors!.divisors)).toEqual(new Set([8]));
+
+    expect(problemsOf({ ...bare, hidden_activation: 'gelu' })[0]).toMatch('only "gelu_pytorch_tanh"');
+    expect(problemsOf({ ...bare, attn_logit_softcapping: 0 })).toHaveLength(1);
+    expect(problemsOf({ ...bare, rope_scaling: { rope_type: 'linear', factor: 8 } })).toHaveLength(1);
+    expect(problemsOf({ ...two, layer_types: ['full_attention'] })).toHaveLength(1);
+    expect(problemsOf({ ...two, use_bidirectional_attention: true })[0]).toMatch('from left to right');
+    expect(problemsOf({ ...tinyConfig(), rope_scaling: { rope_type: 'linear', factor: 8 } })[0]).toMatch('"linear"');
+  });
+
   test('where windows are not built, the context ends at the window', () => {
     const mistral = parseModelConfig({ ...tinyConfig({ modelType: 'mistral' }), sliding_window: 128 }, 'm');
-    expect(withinWindow(mistral)).toEqual({ ...mistral, slidingWindow: null, maxPositionEmbeddings: 128 });
+    expect(withinWindow(mistral)).toEqual({ ...mistral, maxPositionEmbeddings: 128 });
     const llama = parseModelConfig(tinyConfig(), 'm');
     expect(withinWindow(llama)).toBe(llama);
   });

@@ -1,12 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, describe, expect, test } from 'vitest';
-import { linear } from '../../native-host/graph/ops/matmul.ts';
 import { constant, input } from '../../native-host/graph/ops/source.ts';
 import { adaptedModel, baseModel } from '../../native-host/model/adapter-graph.ts';
 import { adapterLayout, wholeModelLayout } from '../../native-host/model/adapter-init.ts';
 import type { AdapterLayout } from '../../native-host/model/adapter-layout.ts';
 import type { ModelConfig } from '../../native-host/model/config.ts';
-import { decoder } from '../../native-host/model/decoder.ts';
+import { decoder, logitsOf } from '../../native-host/model/decoder.ts';
 import { openModelFolder } from '../../native-host/model/model-folder.ts';
 import {
   readSafetensors,
@@ -92,7 +91,7 @@ describe.each(deviceNames)('decoders on %s', (deviceName) => {
       const positions = input('positions', [count], 'int32');
       const sequenceIds = input('sequenceIds', [rows, length], 'int32');
       const { hidden, outputEmbedding } = decoder(config, model, ids, positions, { kind: 'packed', sequenceIds }, 64);
-      const program = { name, outputs: { logits: linear(hidden, outputEmbedding) } };
+      const program = { name, outputs: { logits: logitsOf(config, hidden, outputEmbedding) } };
       const executable = await device.compile(program, { weights });
       const { host } = await executable.run(tokenInputs(reference));
       expect(deviation(deviceName, floats(host.logits!), await wanted(reference, output))).toBeLessThan(

@@ -2,7 +2,7 @@ import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, utimes,
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { expectedTensors } from '../../native-host/model/config.ts';
+import { expectedTensors, MODEL_TYPES } from '../../native-host/model/config.ts';
 import { ModelError } from '../../native-host/model/model-error.ts';
 import { float32Tensors, openModelFolder } from '../../native-host/model/model-folder.ts';
 import { readSafetensors, readTensor, storedTensor, writeSafetensors } from '../../native-host/model/safetensors.ts';
@@ -52,7 +52,7 @@ async function rewrite(changes: Record<string, { dtype?: string; shape?: number[
 
 describe('openModelFolder', () => {
   test('opens every architecture, dtype and number of shards', async () => {
-    for (const modelType of ['llama', 'mistral', 'qwen2', 'qwen3', 'phi3'] as const) {
+    for (const modelType of MODEL_TYPES) {
       for (const [dtype, shards, tied] of [
         ['F32', 1, true],
         ['BF16', 3, false],

@@ -11,6 +11,7 @@ import {
 import {
   add,
   affine,
+  geglu,
   multiply,
   scale,
   scaleBy,
@@ -54,6 +55,7 @@ const ops: Record<string, (inputs: Inputs, attributes: Attributes) => Record<str
   sigmoid: ({ x }) => ({ output: sigmoid(x!) }),
   silu: ({ x }) => ({ output: silu(x!) }),
   swiglu: ({ gate, up }) => ({ output: swiglu(gate!, up!) }),
+  geglu: ({ gate, up }) => ({ output: geglu(gate!, up!) }),
   matmul: ({ left, right }, { transposeLeft, transposeRight }) => ({
     output: matmul(left!, right!, transposeLeft, transposeRight),
   }),
@@ -78,11 +80,11 @@ const ops: Record<string, (inputs: Inputs, attributes: Attributes) => Record<str
   gatedMemory: ({ query, attention, memoryDown, memoryUp, gateDown, gateUp }) => ({
     ...gatedMemory(query!, attention!, memoryDown!, memoryUp!, gateDown!, gateUp!),
   }),
-  vocabCrossEntropy: ({ hidden, embedding: table, labels, weights }) => ({
-    ...vocabCrossEntropy(hidden!, table!, labels!, weights!),
+  vocabCrossEntropy: ({ hidden, embedding: table, labels, weights }, { softCap }) => ({
+    ...vocabCrossEntropy(hidden!, table!, labels!, weights!, softCap),
   }),
-  vocabDistillation: ({ hidden, embedding: table, topIds, topLogProbs, weights }) => ({
-    loss: vocabDistillation(hidden!, table!, topIds!, topLogProbs!, weights!).loss,
+  vocabDistillation: ({ hidden, embedding: table, topIds, topLogProbs, weights }, { softCap }) => ({
+    loss: vocabDistillation(hidden!, table!, topIds!, topLogProbs!, weights!, softCap).loss,
   }),
   adamw: ({ p, m, v, g }, { learningRate, step, ...settings }) => {
     const next = adamw(p!, { first: m!, second: v! }, g!, scalar(learningRate), scalar(step), settings as never);
@@ -133,7 +135,7 @@ describe.each(names)('ops on %s', (name) => {
   afterAll(() => device.close());
 
   // What the kernels lack is refused, which decoder.test.ts sees to.
-  const lacks = (file: string) => name === 'cuda' && /-(window|partial)\.json$/.test(file);
+  const lacks = (file: string) => name === 'cuda' && /-(window|partial|soft-cap)\.json$/.test(file);
   test.each(cases.filter(({ file }) => !lacks(file)))('$file', async ({ file, reference }) => {
     const program = programOf(file, reference);
     const executable = await device.compile(program, { weights: new Map() });

@@ -9,6 +9,8 @@ export interface AttentionShape {
   headDim: number;
   /** How many positions a position sees, itself included; absent: all before it. */
   window?: number;
+  /** Scores s become c · tanh(s / c), of a size below c; absent: they stay. */
+  softCap?: number;
 }
 
 const ropeOp: Op = {

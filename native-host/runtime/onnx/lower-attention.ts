@@ -2,7 +2,7 @@ import type { AttentionShape } from '../../graph/ops/attention.ts';
 import type { Node } from '../../graph/value.ts';
 import type { OnnxBuilder } from './builder.ts';
 import type { Lowering } from './lower.ts';
-import { maskedScore } from './lower-causal-attention.ts';
+import { capScores, maskedScore } from './lower-causal-attention.ts';
 
 export const attentionLowerings: Record<string, Lowering> = {
   rope: ({ builder, inputs: [x, positions, cosines, sines], node }) => {
@@ -24,7 +24,7 @@ export const attentionLowerings: Record<string, Lowering> = {
   },
 
   cachedAttention: ({ builder, inputs: [q, k, v, pastK, pastV], node, saved }) => {
-    const { heads, keyValueHeads, headDim, window } = node.attributes as unknown as AttentionShape;
+    const { heads, keyValueHeads, headDim, window, softCap } = node.attributes as unknown as AttentionShape;
     const keys = builder.one('Concat', [pastK!, k!], { axis: 0 });
     const values = builder.one('Concat', [pastV!, v!], { axis: 0 });
     saved.set(node, { keys, values });
@@ -33,9 +33,10 @@ export const attentionLowerings: Record<string, Lowering> = {
     // Query heads of one key/value head go below one another: [G, H/G·n, D].
     const queries = builder.reshape(headsFirst(q!, heads), [keyValueHeads, -1, headDim]);
     const scores = builder.product(queries, headsFirst(keys, keyValueHeads), false, true, 1 / Math.sqrt(headDim));
+    const { capped } = capScores(builder, scores, softCap);
     const { rows, mask } = cacheMask(builder, k!, pastK!, window);
     const perHead = builder.one('Reshape', [
-      scores,
+      capped,
       builder.one('Concat', [builder.int64([heads]), rows, builder.int64([-1])], { axis: 0 }),
     ]);
     const weights = builder.one('Softmax', [builder.one('Add', [perHead, mask])], { axis: -1 });

@@ -183,6 +183,10 @@ describe('the choice of a device', () => {
     });
     expect(() => chooseDevice('cuda', partial, files)).toThrow(`${reason}. Use --device webgpu or cpu.`);
     expect(chooseDevice('auto', partial, without).name).toBe('cpu');
+    const gemma2 = { config: parseModelConfig(tinyConfig({ modelType: 'gemma2' }), 'tiny'), parameters: 150_000 };
+    expect(() => chooseDevice('cuda', gemma2, files)).toThrow('this gemma2 model caps its scores or logits');
+    const gemma3 = { config: parseModelConfig(tinyConfig({ modelType: 'gemma3_text' }), 'tiny'), parameters: 150_000 };
+    expect(chooseDevice('auto', gemma3, files).name).toBe('cuda');
   });
 
   test('an old driver or an old card gives webgpu, with the reason', () => {
