@@ -1,4 +1,5 @@
 /** A GGUF file's metadata as Hugging Face's config.json would say it, so that one place checks both. */
+import type { ModelConfig } from '../config.ts';
 import type { GgufFile } from './gguf-file.ts';
 
 /** model_type by general.architecture. */
@@ -7,6 +8,8 @@ const MODEL_TYPES: Readonly<Record<string, string>> = {
   qwen2: 'qwen2',
   qwen3: 'qwen3',
   phi3: 'phi3',
+  gemma2: 'gemma2',
+  gemma3: 'gemma3_text',
 };
 
 /** The names of the tensors that belong to no layer, by their names in Hugging Face's models. */
@@ -32,12 +35,20 @@ const LAYER_NAMES: Readonly<Record<string, string>> = {
   'mlp.down_proj': 'ffn_down',
 };
 
+/** Where also what attention and the gated layers give is normed (gemma). */
+const OUTPUT_NORM_NAMES: Readonly<Record<string, string>> = {
+  post_attention_layernorm: 'post_attention_norm',
+  pre_feedforward_layernorm: 'ffn_norm',
+  post_feedforward_layernorm: 'post_ffw_norm',
+};
+
 /** What the file calls a tensor of Hugging Face's model. */
-export function ggufName(name: string): string {
+export function ggufName({ outputNorms }: ModelConfig, name: string): string {
   const [, outer, part] = /^(.*)\.(weight|bias)$/.exec(name) ?? [];
   const layer = /^model\.layers\.(\d+)\.(.*)$/.exec(outer ?? '');
   if (layer === null) return `${OUTER_NAMES[outer ?? '']}.${part}`;
-  return `blk.${layer[1]}.${LAYER_NAMES[layer[2]!]}.${part}`;
+  const own = outputNorms ? OUTPUT_NORM_NAMES[layer[2]!] : undefined;
+  return `blk.${layer[1]}.${own ?? LAYER_NAMES[layer[2]!]}.${part}`;
 }
 
 /** Tables of divisors of rotary frequencies: llama's, and phi3's for short contexts. */
@@ -85,11 +96,12 @@ export function configOf(
     ...(keyLength === undefined ? {} : { head_dim: keyLength }),
     partial_rotary_factor: Number(of('rope.dimension_count') ?? headDim) / Number(headDim),
     rms_norm_eps: of('attention.layer_norm_rms_epsilon'),
-    rope_theta: of('rope.freq_base') ?? 10_000,
+    rope_theta: of('rope.freq_base'),
     rope_scaling: ropeScaling(of, shortFactors),
     max_position_embeddings: of('context_length'),
     original_max_position_embeddings: of('rope.scaling.original_context_length'),
     ...slidingWindow(of),
+    ...(modelType?.startsWith('gemma') ? gemmaFields(of) : {}),
     tie_word_embeddings: !has('output.weight'),
     attention_bias: has('blk.0.attn_output.bias'),
     mlp_bias: has('blk.0.ffn_gate.bias'),
@@ -106,6 +118,23 @@ function ropeScaling(of: (key: string) => unknown, shortFactors: readonly number
   }
   const type = of('rope.scaling.type') ?? 'none';
   return type === 'none' ? null : { rope_type: type, factor: of('rope.scaling.factor') };
+}
+
+/** The layers of the largest models of gemma 2 and 3, whose scores are scaled in another way; the file does not say it. */
+const LARGEST_GEMMA_LAYERS: readonly unknown[] = [46, 62];
+
+/** What is missing has the same defaults as in config.json. */
+function gemmaFields(of: (key: string) => unknown): Record<string, unknown> {
+  const isLargest = LARGEST_GEMMA_LAYERS.includes(of('block_count'));
+  return {
+    query_pre_attn_scalar: isLargest
+      ? Number(of('embedding_length')) / Number(of('attention.head_count'))
+      : of('attention.key_length'),
+    attn_logit_softcapping: of('attn_logit_softcapping'),
+    final_logit_softcapping: of('final_logit_softcapping'),
+    sliding_window_pattern: of('attention.sliding_window_pattern'),
+    rope_local_base_freq: of('rope.freq_base_swa'),
+  };
 }
 
 /** Zero stands for none. */

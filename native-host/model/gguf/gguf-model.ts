@@ -70,7 +70,8 @@ async function readConfig(header: GgufFile, problems: string[]): Promise<ModelCo
   // Of an architecture that is not known the other fields say nothing.
   if (fields.model_type === undefined) return null;
   try {
-    const config = parseModelConfig(fields, header.file);
+    // What gemma adds to the weights of norms was added by the converter.
+    const config: ModelConfig = { ...parseModelConfig(fields, header.file), normOffset: 0 };
     const divisors = config.modelType === 'llama' ? await readTable(header, ropeTensors.llama, problems) : null;
     if (divisors === null) return config;
     if (divisors.length !== config.headDim / 2 || divisors.some((divisor) => !(divisor > 0))) {
@@ -107,7 +108,7 @@ function placedWeights(header: GgufFile, config: ModelConfig, problems: string[]
   const stored = new Map<string, GgufWeight>();
   const used = new Set<string>();
   for (const [name, shape] of inFile) {
-    const called = ggufName(name);
+    const called = ggufName(config, name);
     const tensor = header.tensors.get(called);
     used.add(called);
     if (tensor === undefined) problems.push(`The tensor ${called} [${shape}] is missing.`);
