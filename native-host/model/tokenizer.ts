@@ -3,7 +3,7 @@ import { Tokenizer as LibraryTokenizer } from '@huggingface/tokenizers';
 import { byteLevelWords } from './byte-level.ts';
 import { bytePairEncoder } from './byte-pair-encoder.ts';
 import { ModelError, reasonOf } from './model-error.ts';
-import { DOWNLOAD_AGAIN, readModelJson } from './model-files.ts';
+import { DOWNLOAD_AGAIN, isRecord, readModelJson } from './model-files.ts';
 import { byteLevelDecoder, listDecoder, type StreamDecoder } from './token-decoder.ts';
 import { type AddedToken, isByteOfText, parseTokenizerFile } from './tokenizer-file.ts';
 
@@ -20,6 +20,8 @@ export interface Tokenizer {
   decode(ids: readonly number[]): string;
   /** One more than the largest id; the model's embedding may have more rows. */
   vocabSize: number;
+  /** What the model saw before every text that it was trained on (<s>, <bos>); null where that was nothing. */
+  startToken: number | null;
   tokenId(token: string): number | null;
   streamDecoder(): StreamDecoder;
 }
@@ -136,10 +138,25 @@ function tokenizerFrom(json: Record<string, unknown>, embeddingRows: number, pro
     decode,
     streamDecoder,
     vocabSize: tokens.length,
+    startToken: startTokenOf(json.post_processor, tokens.length),
     tokenId: (token) => addedIds.get(token) ?? vocabulary.get(token) ?? null,
   };
   checkRoundTrip(tokenizer, file.isLossy, problems);
   return problems.length === 0 ? tokenizer : null;
+}
+
+/** The first token that the file's post-processor adds to a text. */
+function startTokenOf(processor: unknown, vocabSize: number): number | null {
+  if (!isRecord(processor)) return null;
+  if (processor.type === 'Sequence' && Array.isArray(processor.processors)) {
+    return processor.processors.map((step) => startTokenOf(step, vocabSize)).find((id) => id !== null) ?? null;
+  }
+  if (processor.type !== 'TemplateProcessing' || !Array.isArray(processor.single)) return null;
+  const [first] = processor.single as unknown[];
+  const special = isRecord(first) && isRecord(first.SpecialToken) ? first.SpecialToken.id : undefined;
+  const described = isRecord(processor.special_tokens) ? processor.special_tokens[String(special)] : undefined;
+  const [id] = isRecord(described) && Array.isArray(described.ids) ? (described.ids as unknown[]) : [];
+  return Number.isInteger(id) && (id as number) >= 0 && (id as number) < vocabSize ? (id as number) : null;
 }
 
 function withoutMarks(text: string): string {

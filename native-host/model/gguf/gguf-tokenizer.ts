@@ -1,9 +1,11 @@
 /** A GGUF file's tokenizer as Hugging Face's tokenizer.json would say it. */
-import { MAX_TOKEN_ID } from '../byte-pair-encoder.ts';
 import type { GgufValue } from './gguf-file.ts';
 
 type Metadata = ReadonlyMap<string, GgufValue>;
 type Step = Record<string, unknown>;
+
+/** Twice as many as any vocabulary known: a file of empty ones would take far more memory than its own size. */
+const MOST_TOKENS = 2 ** 19;
 
 /** What tokenizer.ggml.token_type says of a token. */
 const TYPES = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const;
@@ -73,7 +75,7 @@ export function readTokenizer(metadata: Metadata, problems: string[]): GgufToken
   if (tokens === null) return null;
   const common = {
     version: '1.0',
-    post_processor: null,
+    post_processor: startProcessor(metadata, tokens),
     added_tokens: tokens
       .filter(({ type }) => type === TYPES.control || type === TYPES.userDefined || type === TYPES.unknown)
       .map(({ text, id, type }) => ({ id, content: text, special: type !== TYPES.userDefined })),
@@ -96,8 +98,12 @@ function readTokens(metadata: Metadata, problems: string[]): Token[] | null {
     return typeof value === 'object' ? value : null;
   };
   const texts = list('tokens');
-  if (texts === null || texts.count > MAX_TOKEN_ID) {
-    problems.push('It has no tokenizer.ggml.tokens, or too many. Get a file with the tokenizer in it.');
+  if (texts === null) {
+    problems.push('It has no tokenizer.ggml.tokens. Get a file with the tokenizer in it.');
+    return null;
+  }
+  if (texts.count > MOST_TOKENS) {
+    problems.push(`It has ${texts.count} tokens; up to ${MOST_TOKENS} are supported.`);
     return null;
   }
   const [types, scores] = [list('token_type'), list('scores')];
@@ -114,6 +120,20 @@ function readTokens(metadata: Metadata, problems: string[]): Token[] | null {
     type: Number(typeValues?.[id] ?? TYPES.normal),
     score: Number(scoreValues?.[id] ?? 0),
   }));
+}
+
+/** Where the file does not say it, as llama.cpp does: SentencePiece's models and Llama 3 have a start token. */
+function startProcessor(metadata: Metadata, tokens: readonly Token[]): Step | null {
+  const isUsual =
+    metadata.get('tokenizer.ggml.model') === 'llama' ||
+    WORD_RULES.get(String(metadata.get('tokenizer.ggml.pre'))) === llama3;
+  const start = tokens[Number(metadata.get('tokenizer.ggml.bos_token_id') ?? -1)];
+  if (start === undefined || !(metadata.get('tokenizer.ggml.add_bos_token') ?? isUsual)) return null;
+  return {
+    type: 'TemplateProcessing',
+    single: [{ SpecialToken: { id: start.text, type_id: 0 } }, { Sequence: { id: 'A', type_id: 0 } }],
+    special_tokens: { [start.text]: { id: start.text, ids: [start.id], tokens: [start.text] } },
+  };
 }
 
 function byteLevelParts(metadata: Metadata, vocab: Record<string, number>, problems: string[]): Step {

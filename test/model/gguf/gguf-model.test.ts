@@ -209,6 +209,7 @@ describe('a model in one GGUF file', () => {
       [change('tokenizer.ggml.model', 'bert'), /tokenizer.ggml.model is "bert"; "gpt2" and "llama"/],
       [change('tokenizer.ggml.pre', 'default'), /tokenizer.ggml.pre is "default"; words are cut/],
       [drop('tokenizer.ggml.tokens'), /no tokenizer.ggml.tokens/],
+      [change('tokenizer.ggml.tokens', new Array(600_000).fill('')), /It has 600000 tokens; up to 524288/],
       [drop('tokenizer.ggml.merges'), /Its tokenizer: Its model has no merges/],
       [change('tokenizer.ggml.token_type', [1]), /token_type has 1 items for 300 tokens/],
       [change('tokenizer.chat_template', '{% for'), /chat template fails/],

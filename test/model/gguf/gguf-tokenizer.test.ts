@@ -138,6 +138,17 @@ describe('SentencePiece', () => {
     }
   });
 
+  test('has a start token, unless the file says no', () => {
+    const start = { bos_token_id: 1 };
+    expect(tokenizerOf({ ...metadata, ...start }).startToken).toBe(1);
+    expect(tokenizerOf({ ...metadata, ...start, add_bos_token: false }).startToken).toBeNull();
+    expect(tokenizerOf(metadata).startToken).toBeNull();
+    const json = tinyTokenizer();
+    expect(tokenizerOf({ ...byteLevelMetadata(json, 'llama-bpe'), ...start }).startToken).toBe(1);
+    expect(tokenizerOf({ ...byteLevelMetadata(json, 'qwen2'), ...start }).startToken).toBeNull();
+    expect(tokenizerOf({ ...byteLevelMetadata(json, 'qwen2'), ...start, add_bos_token: true }).startToken).toBe(1);
+  });
+
   test('without a space before the text where the file says so', () => {
     const tokenizer = tokenizerOf({ ...metadata, add_space_prefix: false });
     for (const text of texts) {
