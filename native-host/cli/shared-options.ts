@@ -60,7 +60,9 @@ async function namedModel({ workingFolder, environment }: CliContext, named: str
 /** The absolute path of a folder or GGUF file that the user named. Errors: Error if it is none. */
 export function existingModel(context: Pick<CliContext, 'workingFolder'>, named: string): string {
   const path = resolve(context.workingFolder, named);
-  return /\.gguf$/i.test(path) && existsSync(path) ? path : existingFolder(context, named);
+  // Ollama keeps such files under their hashes.
+  const isNamedSo = /\.gguf$|\bsha256-[0-9a-f]{64}$/i.test(path);
+  return isNamedSo && existsSync(path) ? path : existingFolder(context, named);
 }
 
 /** The absolute path of a folder that the user named. Errors: Error if it is none. */

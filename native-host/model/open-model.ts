@@ -1,4 +1,5 @@
 /** Everything that a base model is: config, weights as the devices want them, tokenizer and chat form. */
+import { stat } from 'node:fs/promises';
 import { type ChatTemplate, openChatTemplate } from './chat-template.ts';
 import type { ModelConfig } from './config.ts';
 import { ggufWeights, openGguf } from './gguf/gguf-model.ts';
@@ -39,9 +40,15 @@ export async function openBaseModel(
   path: string,
   cache: WeightCache | ((model: { config: ModelConfig; parameters: number }) => WeightCache),
 ): Promise<BaseModel> {
-  const model = /\.gguf$/i.test(path) ? await openFile(path) : await openFolder(path);
+  const model = (await isFile(path)) ? await openFile(path) : await openFolder(path);
   const chosen = typeof cache === 'function' ? cache(model) : cache;
   return { ...model, weights: await model.weights(chosen), endTokens: new Set(model.config.eosTokenIds) };
+}
+
+/** A file of any name is tried, since Ollama's have no ending; what is not there is told apart by its name. */
+async function isFile(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => null);
+  return found?.isFile() ?? /\.gguf$/i.test(path);
 }
 
 async function openFolder(path: string): Promise<OpenedModel> {

@@ -351,6 +351,9 @@ describe('lift models', () => {
     writeFileSync(join(root, 'one.gguf'), '');
     const file = await lift(['models', 'check', 'one.gguf', '--text', 'outside.ts', '--json']);
     expect(file.opened[0]!.modelFolder).toBe(join(root, 'one.gguf'));
+    const blob = `sha256-${'0a'.repeat(32)}`;
+    writeFileSync(join(root, blob), '');
+    expect((await lift(['models', 'check', blob, '--json'])).opened[0]!.modelFolder).toBe(join(root, blob));
     expect((await lift(['models', 'check', 'two.gguf'])).stderr).toMatch(/There is no folder .*two.gguf/);
     expect((await lift(['models', 'check', 'outside.ts'])).stderr).toMatch(/outside.ts is a file/);
     expect(lastObject(check.stdout)).toEqual({

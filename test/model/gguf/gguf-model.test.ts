@@ -162,6 +162,15 @@ describe('a model in one GGUF file', () => {
     expect((await readdir(cache)).sort()).toEqual([`${ofFile.key}.f32.safetensors`, `${ofFile.key}.safetensors`]);
   });
 
+  test('a file without an ending, as Ollama has them, and one that is not there', async () => {
+    await makeTinyModel(folder, { modelType: 'qwen3' });
+    const blob = path.join(root, 'sha256-0a');
+    await writeConverted(folder, 'F16', blob);
+    const form = { folder: cache, form: 'F32' } as const;
+    expect((await openBaseModel(blob, form)).config.modelType).toBe('qwen3');
+    await expect(openBaseModel(path.join(root, 'none.gguf'), form)).rejects.toThrow(/cannot be read: ENOENT/);
+  });
+
   test('version 2, and tensors in any order', async () => {
     await makeTinyModel(folder, { modelType: 'qwen2' });
     const { metadata, tensors } = await converted(folder, 'F16');
