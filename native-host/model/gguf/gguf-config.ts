@@ -116,8 +116,9 @@ function ropeScaling(of: (key: string) => unknown, shortFactors: readonly number
   if (shortFactors !== null) {
     return { rope_type: 'longrope', short_factor: shortFactors, attention_factor: of('rope.scaling.attn_factor') };
   }
-  const type = of('rope.scaling.type') ?? 'none';
-  return type === 'none' ? null : { rope_type: type, factor: of('rope.scaling.factor') };
+  const [type, factor] = [of('rope.scaling.type') ?? 'none', of('rope.scaling.factor')];
+  const isNone = type === 'none' || (type === 'linear' && (factor ?? 1) === 1);
+  return isNone ? null : { rope_type: type, factor };
 }
 
 /** The layers of the largest models of gemma 2 and 3, whose scores are scaled in another way; the file does not say it. */

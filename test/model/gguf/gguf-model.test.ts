@@ -227,6 +227,18 @@ describe('a model in one GGUF file', () => {
     }
   });
 
+  test('a linear scaling by one is none', async () => {
+    await makeTinyModel(folder, {});
+    const { metadata, tensors } = await converted(folder, 'F16');
+    const scaled = (factor: number): typeof metadata => [
+      ...metadata,
+      ['llama.rope.scaling.type', 'string', 'linear'],
+      ['llama.rope.scaling.factor', 'float32', factor],
+    ];
+    expect(await problemsOf(ggufBytes(scaled(1), tensors))).toEqual([]);
+    expect((await problemsOf(ggufBytes(scaled(2), tensors)))[0]).toMatch('"linear" is not supported');
+  });
+
   test('types that are not read are named', async () => {
     await makeTinyModel(folder, {});
     const { metadata, tensors } = await converted(folder, 'F16');
