@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -66,6 +67,11 @@ const MODELS: Readonly<Record<string, TinyModelOptions>> = {
   },
   'phi3, stretched': { modelType: 'phi3', tied: false, config: LONGROPE },
 };
+
+/** By format, two random blocks and their values, made by scripts/reference/gguf_blocks.py. */
+const blockReference = JSON.parse(
+  readFileSync(new URL('../../fixtures/reference/gguf-blocks.json', import.meta.url), 'utf8'),
+) as Record<string, { bytes: string; values: number[] }>;
 
 const text = 'export function sum(a, b) {\n\treturn a + b; // 1234 "the <|im_end|>"\n}\n';
 
@@ -160,6 +166,33 @@ describe('a model in one GGUF file', () => {
       expect(Math.abs(value - exact[i]!)).toBeLessThan(0.004 * Math.abs(exact[i]!) + 1e-9);
     expect(asStored.key).toBe(ofFile.key);
     expect((await readdir(cache)).sort()).toEqual([`${ofFile.key}.f32.safetensors`, `${ofFile.key}.safetensors`]);
+  });
+
+  test.each([
+    ['Q4_K', 12],
+    ['Q6_K', 14],
+  ] as const)('matrices of %s among others become the values that they stand for', async (name, type) => {
+    await makeTinyModel(folder, { config: { intermediate_size: 256 } });
+    const { metadata, tensors } = await converted(folder, 'F16');
+    const { bytes, values } = blockReference[name]!;
+    // Each of the 64 rows is one of the reference's two blocks.
+    const data = Buffer.from(bytes.repeat(32), 'hex');
+    const changed = tensors.map((tensor) =>
+      tensor.name === 'blk.1.ffn_down.weight' ? { ...tensor, type, data } : tensor,
+    );
+    await writeFile(file, ggufBytes(metadata, changed));
+    const largest = Math.max(...values.map(Math.abs));
+    for (const [form, exactness] of [
+      ['F32', 1e-6],
+      ['asStored', 0.004],
+    ] as const) {
+      const { weights } = await openBaseModel(file, { folder: cache, form });
+      const found = await readTensor(weights.get('model.layers.1.mlp.down_proj.weight')!);
+      expect(found.length).toBe(64 * 256);
+      for (const [i, value] of found.entries()) {
+        expect(Math.abs(value - values[i % 512]!)).toBeLessThan(exactness * largest);
+      }
+    }
   });
 
   test('a file without an ending, as Ollama has them, and one that is not there', async () => {
