@@ -30,7 +30,7 @@ export async function measureVersion(
   version: number,
   mostProbes = 200,
 ): Promise<MeasuredVersion> {
-  const model = await openBaseModel(files.model, files.cache);
+  const model = await openBaseModel(files.model, { folder: files.cache, form: 'F32' });
   const device = openOnnxDevice('cpu', workerFile);
   try {
     const loaded = (await adapter.loadVersion(version))!;

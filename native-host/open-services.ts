@@ -13,8 +13,9 @@ import type {
 import { Answering } from './answering.ts';
 import { KnownFolders } from './known-folders.ts';
 import { deviceFiles, embeddedModelFolder } from './locations.ts';
-import { adapterLayout } from './model/adapter-init.ts';
-import { type BaseModel, openBaseModel } from './model/open-model.ts';
+import { type AdapterSettings, adapterLayout } from './model/adapter-init.ts';
+import { withinWindow } from './model/decoder-traits.ts';
+import { type BaseModel, openBaseModel, type WeightCache } from './model/open-model.ts';
 import { modelEntry, modelsAtHand } from './models-at-hand.ts';
 import type { Device, DeviceName } from './runtime/device.ts';
 import { assertFits } from './runtime/fitting.ts';
@@ -39,18 +40,24 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
   const model = await openBaseModel(modelFolder, (found) => {
     choice = chooseDevice(request, found, deviceFiles);
     if (choice.name === 'cpu') assertFits(basename(modelFolder), found.parameters, 'answering');
-    return weightsCache(choice.name, options.storeRoot);
+    return weightCache(choice.name, options.storeRoot);
   });
   const { name, reason } = choice!;
   // Standard output is the protocol's; what goes to standard error is the client's log.
   if (name !== 'cpu') console.error(`computing on ${name}: ${reason}`);
   const device = await openDevice(choice!, deviceFiles);
-  return new OpenServices(model, device, openStore(options.storeRoot), options.storeRoot);
+  return new OpenServices(modelFor(device, model), device, openStore(options.storeRoot), options.storeRoot);
 }
 
-/** Where half-precision weights are kept as F32 for a device; null for one that takes them as they are. */
-function weightsCache(device: DeviceName, storeRoot: string): string | null {
-  return device === 'cuda' ? null : join(storeRoot, 'float32');
+function modelFor(device: Device, model: BaseModel): BaseModel {
+  return device.name === 'cuda' ? { ...model, config: withinWindow(model.config) } : model;
+}
+
+/** Where converted weights are kept for a device. */
+function weightCache(device: DeviceName, storeRoot: string): WeightCache {
+  return device === 'cuda'
+    ? { folder: join(storeRoot, 'dequantized'), form: 'asStored' }
+    : { folder: join(storeRoot, 'float32'), form: 'F32' };
 }
 
 const standardProbes = 200;
@@ -157,8 +164,8 @@ class OpenServices implements Services {
   }
 
   async checkModel(folder: string, text: string): Promise<ModelCheck> {
-    const model = await openBaseModel(resolve(folder), weightsCache(this.onnx.name, this.storeRoot));
-    return checkModel(this.onnx, model, text);
+    const model = await openBaseModel(resolve(folder), weightCache(this.onnx.name, this.storeRoot));
+    return checkModel(this.onnx, modelFor(this.onnx, model), text);
   }
 
   async models(): Promise<ModelEntry[]> {
@@ -182,15 +189,16 @@ class OpenServices implements Services {
   async exportAdapter(folder: string, target: string): Promise<string[]> {
     const loaded = await this.folders.learned(folder);
     const into = resolve(target);
-    await exportPeft(loaded.layout, loaded.vector, { baseModelNameOrPath: this.base.folder }, into);
+    const { folder: baseModelNameOrPath, config } = this.base;
+    await exportPeft(loaded.layout, loaded.vector, { baseModelNameOrPath }, into, config.fusedProjections);
     return [join(into, peftConfigFile), join(into, peftTensorFile)];
   }
 
   async importAdapter(folder: string, source: string): Promise<number> {
     const adapter = await this.folders.adapterOf(folder);
-    const { layout, vector } = await importPeft(resolve(source), (settings) =>
-      adapterLayout(this.base.config, settings),
-    );
+    const { config } = this.base;
+    const expectedLayout = (settings: AdapterSettings) => adapterLayout(config, settings);
+    const { layout, vector } = await importPeft(resolve(source), expectedLayout, config.fusedProjections);
     const { documents } = await this.folders.read(folder);
     const ledger = await writeLedger(adapter.path, claimedLedger(documents));
     const note = { kind: layout.kind, imported: resolve(source), ledger };

@@ -10,6 +10,7 @@ import { rmsNorm } from '../../native-host/graph/ops/norm.ts';
 import { adamw } from '../../native-host/graph/ops/optimizer.ts';
 import { constant, input, scalar } from '../../native-host/graph/ops/source.ts';
 import type { Value } from '../../native-host/graph/value.ts';
+import { plainTraits } from '../../native-host/model/decoder-traits.ts';
 import { normalNumbers } from '../../native-host/model/random.ts';
 import { ropeTables } from '../../native-host/model/rope-tables.ts';
 import { type Device, float32, type HostTensor, int32, type Program } from '../../native-host/runtime/device.ts';
@@ -130,7 +131,7 @@ function cases(): Case[] {
 
 function layerCases(): Case[] {
   const positions = int32(Int32Array.from({ length: 300 }, (_, i) => (i * 7) % 512));
-  const tables = ropeTables({ headDim: 64, ropeTheta: 10_000, ropeScaling: null }, 512);
+  const tables = ropeTables({ headDim: 64, ropeTheta: 10_000, ropeScaling: null, ...plainTraits }, 512);
   return [
     {
       name: 'linear with LoRA, a bias and a residual',

@@ -2,6 +2,7 @@
 import { mkdir, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { expectedTensors, type ModelConfig } from '../model/config.ts';
+import { plainTraits } from '../model/decoder-traits.ts';
 import { normalNumbers, uniformNumbers } from '../model/random.ts';
 import { readSafetensors, type StoredTensor, storedTensor } from '../model/safetensors.ts';
 import { createSafetensors } from '../model/safetensors-writer.ts';
@@ -36,6 +37,7 @@ const plainLlama: Omit<
   queryKeyNorm: false,
   bosTokenId: 0,
   eosTokenIds: [0],
+  ...plainTraits,
 };
 
 export const benchShapes: Readonly<Record<string, ModelConfig>> = {

@@ -1,4 +1,4 @@
-/** `lift models`: which base models there are, and whether a folder holds one that works. */
+/** `lift models`: which base models there are, and whether a folder or file holds one that works. */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
@@ -6,7 +6,7 @@ import type { CliContext } from './context.ts';
 import { addModelsGetCommand } from './models-get-command.ts';
 import { count } from './number-text.ts';
 import { printResult } from './print.ts';
-import { existingFolder, type SharedOptions, withServices, withSharedOptions } from './shared-options.ts';
+import { existingModel, type SharedOptions, withServices, withSharedOptions } from './shared-options.ts';
 import { textTable } from './text-table.ts';
 
 /** What a model is checked with unless the user gives a text. */
@@ -22,7 +22,7 @@ export function areaOfRectangle(width: number, height: number): number {
 export function addModelsCommand(program: Command, context: CliContext): void {
   const models = program
     .command('models')
-    .description('List base models, download one, and check a folder that should hold one.');
+    .description('List base models, download one, and check one that is on the disk.');
 
   const list = models.command('list').description('Show the base models that are at hand.');
   withSharedOptions(list).action(async (options: SharedOptions) => {
@@ -41,10 +41,10 @@ export function addModelsCommand(program: Command, context: CliContext): void {
   const check = models
     .command('check')
     .description('Open a model, measure it on a text, and write on after it.')
-    .argument('<dir>', "a folder in Hugging Face's layout")
+    .argument('<path>', "a folder in Hugging Face's layout, or a GGUF file")
     .option('--text <file>', 'the text (default: a few lines of code)');
-  withSharedOptions(check).action(async (dir: string, options: SharedOptions & { text?: string }) => {
-    const folder = existingFolder(context, dir);
+  withSharedOptions(check).action(async (path: string, options: SharedOptions & { text?: string }) => {
+    const folder = existingModel(context, path);
     const text = options.text === undefined ? sampleText : readText(resolve(context.workingFolder, options.text));
     // With the model itself opened for everything, no other one needs to be there.
     const result = await withServices(context, { model: folder, ...options }, (services) =>

@@ -21,8 +21,8 @@ export function withSharedOptions(command: Command): Command {
     .option('--json', 'print one JSON object as the last line')
     .option('--store <dir>', 'folder that holds adapters (default: $LIFT_STORE, or lift in your data folder)')
     .option(
-      '--model <dir>',
-      "base model: a folder in Hugging Face's layout, or the name of one that `lift models get` loaded (default: the embedded one)",
+      '--model <path>',
+      "base model: a folder in Hugging Face's layout, a GGUF file, or the name of one that `lift models get` loaded (default: the embedded one)",
     )
     .addOption(
       new Option('--device <name>', 'where to compute (default: auto)').choices(['auto', 'cpu', 'webgpu', 'cuda']),
@@ -55,6 +55,14 @@ async function namedModel({ workingFolder, environment }: CliContext, named: str
   const path = resolve(workingFolder, named);
   if (existsSync(path) || !isModelId(named)) return path;
   return modelFolderOf(hubSettings(environment), named);
+}
+
+/** The absolute path of a folder or GGUF file that the user named. Errors: Error if it is none. */
+export function existingModel(context: Pick<CliContext, 'workingFolder'>, named: string): string {
+  const path = resolve(context.workingFolder, named);
+  // Ollama keeps such files under their hashes.
+  const isNamedSo = /\.gguf$|\bsha256-[0-9a-f]{64}$/i.test(path);
+  return isNamedSo && existsSync(path) ? path : existingFolder(context, named);
 }
 
 /** The absolute path of a folder that the user named. Errors: Error if it is none. */

@@ -1,13 +1,12 @@
 /** The programs of generating: one that continues a cached conversation, and one that folds dense deltas into weights. */
 import { add } from '../graph/ops/elementwise.ts';
 import { lastRow } from '../graph/ops/embedding.ts';
-import { linear } from '../graph/ops/matmul.ts';
 import { input, unflatten, weight } from '../graph/ops/source.ts';
 import type { Value } from '../graph/value.ts';
 import { adaptedModel, deltaName } from '../model/adapter-graph.ts';
 import type { AdapterLayout } from '../model/adapter-layout.ts';
 import { expectedTensors, type ModelConfig } from '../model/config.ts';
-import { decoder } from '../model/decoder.ts';
+import { decoder, logitsOf } from '../model/decoder.ts';
 import type { Program } from '../runtime/device.ts';
 
 export interface DecodeProgram extends Program {
@@ -37,7 +36,7 @@ export function decodeProgram(config: ModelConfig, layout: AdapterLayout | null,
   const outputs = decoder(config, model, ids, positions, { kind: 'cached', past }, window);
   const program: DecodeProgram = {
     name: 'decode',
-    outputs: { logits: linear(lastRow(outputs.hidden), outputs.outputEmbedding) },
+    outputs: { logits: logitsOf(config, lastRow(outputs.hidden), outputs.outputEmbedding) },
     caches: [],
   };
   for (let layer = 0; layer < config.numHiddenLayers; layer++) {

@@ -28,20 +28,29 @@ const ADVICE = 'Correct the template, or remove it to use ChatML.';
 export async function openChatTemplate(folder: string): Promise<ChatTemplate> {
   const tokenizerConfig = (await readModelJson(folder, 'tokenizer_config.json')) ?? {};
   const source = (await readModelText(folder, 'chat_template.jinja')) ?? templateOf(tokenizerConfig, folder);
-  const problem = (error: unknown) => new ModelError(folder, [`Its chat template fails: ${reasonOf(error)}.`], ADVICE);
+  const tokens = {
+    bos_token: specialToken(tokenizerConfig.bos_token),
+    eos_token: specialToken(tokenizerConfig.eos_token),
+    pad_token: specialToken(tokenizerConfig.pad_token),
+  };
+  return makeChatTemplate(source, tokens, folder);
+}
+
+/** A template, ChatML for null, and the special tokens that it may name. `subject` names the model in errors. */
+export function makeChatTemplate(
+  source: string | null,
+  tokens: { bos_token: string; eos_token: string; pad_token: string },
+  subject: string,
+): ChatTemplate {
+  const problem = (error: unknown) => new ModelError(subject, [`Its chat template fails: ${reasonOf(error)}.`], ADVICE);
   let template: Template;
   try {
-    template = new Template(source);
+    template = new Template(source ?? CHATML);
     boundRanges(template.parsed);
   } catch (error) {
     throw problem(error);
   }
-  const globals = {
-    bos_token: specialToken(tokenizerConfig.bos_token),
-    eos_token: specialToken(tokenizerConfig.eos_token),
-    pad_token: specialToken(tokenizerConfig.pad_token),
-    [BOUNDED_RANGE]: boundedRange,
-  };
+  const globals = { ...tokens, [BOUNDED_RANGE]: boundedRange };
   const renderAsIs = (messages: readonly ChatMessage[], addGenerationPrompt: boolean): string =>
     template.render({
       ...globals,
@@ -60,9 +69,9 @@ export async function openChatTemplate(folder: string): Promise<ChatTemplate> {
   return { render: (messages, addGenerationPrompt) => renderAsIs(withoutSystem(messages), addGenerationPrompt) };
 }
 
-function templateOf(tokenizerConfig: Record<string, unknown>, folder: string): string {
-  const value = tokenizerConfig.chat_template ?? CHATML;
-  if (typeof value === 'string') return value;
+function templateOf(tokenizerConfig: Record<string, unknown>, folder: string): string | null {
+  const value = tokenizerConfig.chat_template ?? null;
+  if (value === null || typeof value === 'string') return value;
   // Several templates, by name: others than the default are for tools and documents.
   const named = Array.isArray(value) ? value.find((entry) => isRecord(entry) && entry.name === 'default') : undefined;
   if (isRecord(named) && typeof named.template === 'string') return named.template;

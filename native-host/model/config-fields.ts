@@ -6,12 +6,14 @@ export class ConfigFields {
   readonly source: Record<string, unknown>;
   readonly problems: string[] = [];
 
+  private report = (sentence: string): unknown => this.problems.push(sentence);
+
   constructor(source: Record<string, unknown>) {
     this.source = source;
   }
 
   problem(sentence: string): void {
-    this.problems.push(sentence);
+    this.report(sentence);
   }
 
   /** A whole number in 1..max. `missing` stands for an absent or null field; without it the field is required. */
@@ -45,6 +47,23 @@ export class ConfigFields {
     return found ?? null;
   }
 
+  /** A list of `count` numbers in min..max; of another list, nothing. */
+  numbers(name: string, count: number, min: number, max: number): number[] {
+    const value = this.source[name];
+    const fits = Array.isArray(value) && value.length === count && value.every((item) => item >= min && item <= max);
+    if (fits && value.every((item) => typeof item === 'number')) return value;
+    this.wrong(name, value, `a list of ${count} numbers from ${min} to ${max}`);
+    return [];
+  }
+
+  /** The fields of an object in a field; their problems are reported under its name with this object's own. */
+  inner(name: string): ConfigFields {
+    const value = this.source[name];
+    const fields = new ConfigFields(isRecord(value) ? value : {});
+    fields.report = (sentence) => this.problem(`${name}: ${sentence}`);
+    return fields;
+  }
+
   /** A token id, a list of them, or null. */
   tokenIds(name: string, vocabSize: number): number[] {
     const value = this.source[name] ?? [];
@@ -57,17 +76,22 @@ export class ConfigFields {
     return [];
   }
 
-  /** rope_theta and rope_scaling; newer files hold both in rope_parameters. Only llama3's scaling is built. */
-  ropeParameters(): { theta: number; scaling: RopeScaling | null } {
+  /**
+   * rope_theta and rope_scaling; newer files hold both in rope_parameters. Only llama3's scaling is built, and the types
+   * in `readElsewhere`, which give none here. `missingTheta` is the architecture's default.
+   */
+  ropeParameters(
+    readElsewhere: readonly string[],
+    missingTheta: number,
+  ): { theta: number; scaling: RopeScaling | null } {
     const name = this.source.rope_parameters == null ? 'rope_scaling' : 'rope_parameters';
     const value = this.source[name] ?? {};
     if (!isRecord(value)) {
       this.wrong(name, value, 'null or an object');
       return { theta: Number.NaN, scaling: null };
     }
-    const inner = new ConfigFields(value);
-    // 10,000 is the architectures' common default; early llama files do not say it.
-    const outerTheta = this.source.rope_theta == null ? 10_000 : this.number('rope_theta', 1, 1e12);
+    const inner = this.inner(name);
+    const outerTheta = this.source.rope_theta == null ? missingTheta : this.number('rope_theta', 1, 1e12);
     const theta = value.rope_theta == null ? outerTheta : inner.number('rope_theta', 1, 1e12);
     const type = value.rope_type ?? value.type ?? 'default';
     let scaling: RopeScaling | null = null;
@@ -80,6 +104,8 @@ export class ConfigFields {
       };
       if (scaling.highFreqFactor <= scaling.lowFreqFactor)
         inner.problem('high_freq_factor is not above low_freq_factor.');
+    } else if (readElsewhere.includes(String(type))) {
+      return { theta, scaling };
     } else if (type !== 'default') {
       inner.problem(`Scaling of type ${JSON.stringify(type)} is not supported, only "llama3".`);
     } else if (Object.values(value).some(isRecord)) {
@@ -87,7 +113,6 @@ export class ConfigFields {
     } else if (value.factor != null && value.factor !== 1) {
       inner.problem(`It has a factor ${JSON.stringify(value.factor)}, but no rope_type that says what to do with it.`);
     }
-    for (const problem of inner.problems) this.problem(`${name}: ${problem}`);
     return { theta, scaling };
   }
 

@@ -1,5 +1,6 @@
 /** What a Hugging Face config.json says about a decoder of the Llama family, checked field by field. */
 import { ConfigFields } from './config-fields.ts';
+import { type DecoderTraits, isGemma, readTraits, ropeTypesOf } from './decoder-traits.ts';
 import { ModelError } from './model-error.ts';
 import { readModelJson } from './model-files.ts';
 
@@ -10,8 +11,8 @@ export interface RopeScaling {
   originalMaxPositionEmbeddings: number;
 }
 
-export interface ModelConfig {
-  modelType: 'llama' | 'mistral' | 'qwen2' | 'qwen3';
+export interface ModelConfig extends DecoderTraits {
+  modelType: ModelType;
   vocabSize: number;
   hiddenSize: number;
   intermediateSize: number;
@@ -23,21 +24,24 @@ export interface ModelConfig {
   ropeTheta: number;
   /** Llama 3's scaling of the rotary frequencies; null for plain rotary positions. */
   ropeScaling: RopeScaling | null;
+  /** The longest context that the model computes as it was trained to. */
   maxPositionEmbeddings: number;
   tieWordEmbeddings: boolean;
   /** Biases on the query, key and value projections. */
   attentionBias: boolean;
   attentionOutputBias: boolean;
   mlpBias: boolean;
-  /** RMS norms on each head's queries and keys (qwen3). */
+  /** RMS norms on each head's queries and keys (qwen3, gemma 3). */
   queryKeyNorm: boolean;
   bosTokenId: number | null;
   eosTokenIds: number[];
 }
 
-export const MODEL_TYPES = ['llama', 'mistral', 'qwen2', 'qwen3'] as const;
+export const MODEL_TYPES = ['llama', 'mistral', 'qwen2', 'qwen3', 'phi3', 'gemma2', 'gemma3_text'] as const;
 
-const ADVICE = `Choose a model whose architecture is one of ${MODEL_TYPES.join(', ')}, with full attention.`;
+export type ModelType = (typeof MODEL_TYPES)[number];
+
+const ADVICE = `Choose a model whose architecture is one of ${MODEL_TYPES.join(', ')}.`;
 
 // Upper bounds lie well above every published model. They keep a damaged config from asking for absurd amounts of memory.
 const MAX = { vocab: 2 ** 21, hidden: 65_536, intermediate: 2 ** 19, layers: 1024, heads: 1024, headDim: 1024 };
@@ -67,49 +71,57 @@ export function parseModelConfig(
   const vocabSize = fields.integer('vocab_size', MAX.vocab);
   const hiddenSize = fields.integer('hidden_size', MAX.hidden);
   const numAttentionHeads = fields.integer('num_attention_heads', MAX.heads);
-  // Only llama derives the number of key and value heads from the other; the rest have unrelated defaults of their own.
-  const keyValueDefault = modelType === 'llama' ? numAttentionHeads : undefined;
+  // The others have unrelated defaults of their own.
+  const keyValueDefault = derivesKeyValueHeads(modelType) ? numAttentionHeads : undefined;
   const numKeyValueHeads = fields.integer('num_key_value_heads', MAX.heads, keyValueDefault);
-  const derivedHeadDim = modelType === 'qwen3' ? 128 : Math.floor(hiddenSize / numAttentionHeads);
+  const ownHeadDim = modelType === 'qwen3' ? 128 : isGemma(modelType) ? 256 : null;
+  const derivedHeadDim = ownHeadDim ?? Math.floor(hiddenSize / numAttentionHeads);
   const headDim = fields.integer('head_dim', MAX.headDim, derivedHeadDim);
   if (numAttentionHeads % numKeyValueHeads > 0) {
     fields.problem(
       `num_attention_heads ${numAttentionHeads} is no multiple of num_key_value_heads ${numKeyValueHeads}.`,
     );
   }
-  if (fields.source.head_dim == null && hiddenSize % numAttentionHeads > 0 && modelType !== 'qwen3') {
+  if (fields.source.head_dim == null && hiddenSize % numAttentionHeads > 0 && ownHeadDim === null) {
     fields.problem(`hidden_size ${hiddenSize} is no multiple of num_attention_heads ${numAttentionHeads}.`);
   }
   if (headDim % 2 > 0) fields.problem(`head_dim ${headDim} is odd, and rotary positions need pairs.`);
 
-  const attentionBias = modelType === 'qwen2' || (modelType !== 'mistral' && fields.flag('attention_bias', false));
-  const rope = fields.ropeParameters();
+  const attentionBias = hasAttentionBias(fields, modelType);
+  const numHiddenLayers = fields.integer('num_hidden_layers', MAX.layers);
+  const maxPositions = fields.integer('max_position_embeddings', MAX_POSITIONS);
+  const rope = fields.ropeParameters(ropeTypesOf(modelType), modelType === 'gemma3_text' ? 1e6 : 10_000);
+  const traits = readTraits(fields, modelType, { hiddenSize, headDim, numHiddenLayers, maxPositions });
   const result: ModelConfig = {
     modelType,
     vocabSize,
     hiddenSize,
     intermediateSize: fields.integer('intermediate_size', MAX.intermediate),
-    numHiddenLayers: fields.integer('num_hidden_layers', MAX.layers),
+    numHiddenLayers,
     numAttentionHeads,
     numKeyValueHeads,
     headDim,
     rmsNormEps: fields.number('rms_norm_eps', 1e-12, 0.1),
     ropeTheta: rope.theta,
     ropeScaling: rope.scaling,
-    maxPositionEmbeddings: fields.integer('max_position_embeddings', MAX_POSITIONS),
-    tieWordEmbeddings: fields.flag('tie_word_embeddings', false),
+    maxPositionEmbeddings: Math.min(maxPositions, traits.ropeFactors?.positions ?? maxPositions),
+    tieWordEmbeddings: fields.flag('tie_word_embeddings', isGemma(modelType)),
     attentionBias,
     attentionOutputBias: attentionBias && modelType !== 'qwen2',
     mlpBias: modelType === 'llama' && fields.flag('mlp_bias', false),
-    queryKeyNorm: modelType === 'qwen3',
+    queryKeyNorm: modelType === 'qwen3' || modelType === 'gemma3_text',
     bosTokenId: fields.tokenIds('bos_token_id', vocabSize)[0] ?? null,
     eosTokenIds: stopTokens(fields, generationConfig, vocabSize),
+    ...traits,
   };
   if (fields.problems.length > 0) throw new ModelError(subject, fields.problems, ADVICE);
   return result;
 }
 
-/** Names and shapes of the tensors that a model of this config consists of, as Hugging Face names them. */
+/**
+ * Names and shapes of the tensors that a model of this config consists of, as Hugging Face names them. Projections that
+ * the files hold as one matrix are here by themselves (fused-tensors.ts).
+ */
 export function expectedTensors(config: ModelConfig): Map<string, number[]> {
   const { vocabSize, hiddenSize, intermediateSize, headDim } = config;
   const queries = config.numAttentionHeads * headDim;
@@ -131,6 +143,10 @@ export function expectedTensors(config: ModelConfig): Map<string, number[]> {
       tensors.set(`${layer}.self_attn.k_norm.weight`, [headDim]);
     }
     tensors.set(`${layer}.post_attention_layernorm.weight`, [hiddenSize]);
+    if (config.outputNorms) {
+      tensors.set(`${layer}.pre_feedforward_layernorm.weight`, [hiddenSize]);
+      tensors.set(`${layer}.post_feedforward_layernorm.weight`, [hiddenSize]);
+    }
     linear(`${layer}.mlp.gate_proj`, intermediateSize, hiddenSize, config.mlpBias);
     linear(`${layer}.mlp.up_proj`, intermediateSize, hiddenSize, config.mlpBias);
     linear(`${layer}.mlp.down_proj`, hiddenSize, intermediateSize, config.mlpBias);
@@ -141,33 +157,27 @@ export function expectedTensors(config: ModelConfig): Map<string, number[]> {
 }
 
 /** Things that change what the model computes and that the decoder does not do. */
-function refuseWhatIsNotBuilt(fields: ConfigFields, modelType: ModelConfig['modelType']): void {
+function refuseWhatIsNotBuilt(fields: ConfigFields, modelType: ModelType): void {
   const { source } = fields;
-  const activation = source.hidden_act ?? 'silu';
-  if (activation !== 'silu') fields.problem(`hidden_act ${JSON.stringify(activation)} is not supported, only "silu".`);
+  // Gemma's files of before name one in hidden_act that was never used.
+  const [field, built] = isGemma(modelType) ? ['hidden_activation', 'gelu_pytorch_tanh'] : ['hidden_act', 'silu'];
+  const activation = source[field] ?? built;
+  if (activation !== built) {
+    fields.problem(`${field} ${JSON.stringify(activation)} is not supported, only "${built}".`);
+  }
   if (source.quantization_config != null) {
     fields.problem('The weights are quantized (quantization_config); F32, F16 and BF16 are supported.');
   }
-  if ((source.partial_rotary_factor ?? 1) !== 1) {
-    fields.problem(`partial_rotary_factor ${JSON.stringify(source.partial_rotary_factor)} is not supported, only 1.`);
-  }
-  const windowed = 'so each layer would see a part of the text only, and sliding-window attention is not built.';
-  const window = source.sliding_window ?? null;
-  if (modelType === 'mistral' && window !== null) {
-    const positions = source.max_position_embeddings;
-    if (typeof window !== 'number' || typeof positions !== 'number' || window < positions) {
-      fields.problem(
-        `sliding_window ${JSON.stringify(window)} is below max_position_embeddings ${JSON.stringify(positions)}, ${windowed}`,
-      );
-    }
-  }
-  if (modelType === 'qwen2' || modelType === 'qwen3') {
-    if (fields.flag('use_sliding_window', false)) fields.problem(`use_sliding_window is true, ${windowed}`);
-  }
-  const layerTypes = source.layer_types ?? [];
-  if (!Array.isArray(layerTypes) || layerTypes.some((type) => type !== 'full_attention')) {
-    fields.problem(`layer_types names other layers than "full_attention", ${windowed}`);
-  }
+}
+
+function derivesKeyValueHeads(modelType: ModelType): boolean {
+  return modelType === 'llama' || modelType === 'phi3';
+}
+
+function hasAttentionBias(fields: ConfigFields, modelType: ModelType): boolean {
+  if (modelType === 'qwen2') return true;
+  if (modelType === 'mistral' || modelType === 'phi3') return false;
+  return fields.flag('attention_bias', false);
 }
 
 /** Chat models often name their end-of-turn token in generation_config.json alone. */

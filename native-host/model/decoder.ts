@@ -1,14 +1,14 @@
-/** The Llama family's decoder as a graph: llama, mistral, qwen2 and qwen3 differ in a bias and a norm. */
-import { cachedAttention, causalAttention, rope } from '../graph/ops/attention.ts';
-import { add, swiglu } from '../graph/ops/elementwise.ts';
+/** The Llama family's decoder as a graph: architectures differ in biases, norms, positions and what a layer sees. */
+import { type AttentionShape, cachedAttention, causalAttention, rope } from '../graph/ops/attention.ts';
+import { add, affine, geglu, scale, softCapped, swiglu } from '../graph/ops/elementwise.ts';
 import { embedding } from '../graph/ops/embedding.ts';
-import { addBias } from '../graph/ops/matmul.ts';
+import { addBias, linear } from '../graph/ops/matmul.ts';
 import { rmsNorm } from '../graph/ops/norm.ts';
 import { constant } from '../graph/ops/source.ts';
 import type { Value } from '../graph/value.ts';
 import type { AdaptedModel } from './adapter-graph.ts';
 import type { ModelConfig } from './config.ts';
-import { ropeTables } from './rope-tables.ts';
+import { localRopeTables, type RopeTables, ropeTables } from './rope-tables.ts';
 
 /** What a layer's attention runs over: packed rows when training, a cache when generating. */
 export type AttentionMode =
@@ -39,53 +39,82 @@ export function decoder(
   maxPositions: number,
 ): DecoderOutputs {
   const { hiddenSize, vocabSize, headDim, rmsNormEps } = config;
-  const heads = { heads: config.numAttentionHeads, keyValueHeads: config.numKeyValueHeads, headDim };
-  const tables = ropeTables(config, maxPositions);
-  const cosines = constant(tables.cosines, tables.shape);
-  const sines = constant(tables.sines, tables.shape);
+  const positionsOf = ({ cosines, sines, shape }: RopeTables) =>
+    [constant(cosines, shape), constant(sines, shape)] as const;
+  const everywhere = positionsOf(ropeTables(config, maxPositions));
+  const inWindow = config.localRopeTheta === null ? everywhere : positionsOf(localRopeTables(config, maxPositions));
+  const normWeight = (name: string, width: number) => {
+    const stored = model.weight(name, [width]);
+    return config.normOffset === 0 ? stored : affine(stored, 1, config.normOffset);
+  };
   const table = model.weight('model.embed_tokens.weight', [vocabSize, hiddenSize]);
   const newKeys: Value[] = [];
   const newValues: Value[] = [];
 
-  let x = embedding(table, ids);
+  let x = scale(embedding(table, ids), config.embeddingScale);
   const layerInputs = [x];
   for (let layer = 0; layer < config.numHiddenLayers; layer++) {
     const prefix = `model.layers.${layer}`;
     const norm = (name: string, of: Value) =>
-      rmsNorm(of, model.weight(`${prefix}.${name}.weight`, [hiddenSize]), rmsNormEps);
+      rmsNorm(of, normWeight(`${prefix}.${name}.weight`, hiddenSize), rmsNormEps);
+    const outputNorm = (name: string, of: Value) => (config.outputNorms ? norm(name, of) : of);
     const project = (block: string, name: string, of: Value, columns: number, bias: boolean) => {
       const y = model.linear(layer, block, name, of, columns);
       return bias ? addBias(y, model.weight(`${prefix}.${block}.${name}.bias`, [columns])) : y;
     };
     const headNorm = (name: string, of: Value) =>
-      config.queryKeyNorm ? rmsNorm(of, model.weight(`${prefix}.self_attn.${name}.weight`, [headDim]), rmsNormEps) : of;
+      config.queryKeyNorm ? rmsNorm(of, normWeight(`${prefix}.self_attn.${name}.weight`, headDim), rmsNormEps) : of;
 
     const attentionInput = norm('input_layernorm', x);
-    const queryWidth = heads.heads * headDim;
-    const keyWidth = heads.keyValueHeads * headDim;
+    const queryWidth = config.numAttentionHeads * headDim;
+    const keyWidth = config.numKeyValueHeads * headDim;
     const bias = config.attentionBias;
     const query = headNorm('q_norm', project('self_attn', 'q_proj', attentionInput, queryWidth, bias));
     const key = headNorm('k_norm', project('self_attn', 'k_proj', attentionInput, keyWidth, bias));
     const v = project('self_attn', 'v_proj', attentionInput, keyWidth, bias);
-    const q = rope(query, positions, cosines, sines, headDim);
+    const attended = attentionOf(config, layer);
+    const [cosines, sines] = config.slidingWindow?.layers.includes(layer) ? inWindow : everywhere;
+    const queryScale = config.queryScalar === null ? 1 : Math.sqrt(headDim / config.queryScalar);
+    const q = scale(rope(query, positions, cosines, sines, headDim), queryScale);
     const k = rope(key, positions, cosines, sines, headDim);
     newKeys.push(k);
     newValues.push(v);
     const past = attention.kind === 'cached' ? attention.past[layer]! : null;
     const mixed =
       attention.kind === 'packed'
-        ? causalAttention(q, k, v, attention.sequenceIds, heads)
-        : cachedAttention(q, k, v, past!.keys, past!.values, heads);
+        ? causalAttention(q, k, v, attention.sequenceIds, attended)
+        : cachedAttention(q, k, v, past!.keys, past!.values, attended);
     const remembered = model.attention(layer, query, mixed);
-    x = add(x, project('self_attn', 'o_proj', remembered, hiddenSize, config.attentionOutputBias));
+    const attentionOutput = project('self_attn', 'o_proj', remembered, hiddenSize, config.attentionOutputBias);
+    x = add(x, outputNorm('post_attention_layernorm', attentionOutput));
 
-    const mlpInput = norm('post_attention_layernorm', x);
+    const mlpInput = norm(config.outputNorms ? 'pre_feedforward_layernorm' : 'post_attention_layernorm', x);
     const gate = project('mlp', 'gate_proj', mlpInput, config.intermediateSize, config.mlpBias);
     const up = project('mlp', 'up_proj', mlpInput, config.intermediateSize, config.mlpBias);
-    x = add(x, project('mlp', 'down_proj', swiglu(gate, up), hiddenSize, config.mlpBias));
+    const gated = config.activation === 'silu' ? swiglu(gate, up) : geglu(gate, up);
+    const mlpOutput = project('mlp', 'down_proj', gated, hiddenSize, config.mlpBias);
+    x = add(x, outputNorm('post_feedforward_layernorm', mlpOutput));
     layerInputs.push(x);
   }
-  const hidden = rmsNorm(x, model.weight('model.norm.weight', [hiddenSize]), rmsNormEps);
+  const hidden = rmsNorm(x, normWeight('model.norm.weight', hiddenSize), rmsNormEps);
   const outputEmbedding = config.tieWordEmbeddings ? table : model.weight('lm_head.weight', [vocabSize, hiddenSize]);
   return { hidden, outputEmbedding, newKeys, newValues, layerInputs };
+}
+
+/** Logits [N, V] of hidden states [N, C], as decoder() gives both. */
+export function logitsOf({ logitCap }: ModelConfig, hidden: Value, outputEmbedding: Value): Value {
+  const logits = linear(hidden, outputEmbedding);
+  return logitCap === null ? logits : softCapped(logits, logitCap);
+}
+
+function attentionOf(config: ModelConfig, layer: number): AttentionShape {
+  const { slidingWindow, scoreCap, maxPositionEmbeddings } = config;
+  const window = slidingWindow?.layers.includes(layer) ? slidingWindow.positions : maxPositionEmbeddings;
+  return {
+    heads: config.numAttentionHeads,
+    keyValueHeads: config.numKeyValueHeads,
+    headDim: config.headDim,
+    ...(window < maxPositionEmbeddings ? { window } : {}),
+    ...(scoreCap === null ? {} : { softCap: scoreCap }),
+  };
 }

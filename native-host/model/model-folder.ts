@@ -1,13 +1,14 @@
 /** A model in Hugging Face layout: config.json beside one safetensors file or several with an index. */
-import { createHash } from 'node:crypto';
-import { access, open } from 'node:fs/promises';
+import { access } from 'node:fs/promises';
 import path from 'node:path';
 import { expectedTensors, type ModelConfig, readModelConfig } from './config.ts';
-import { convertToFloat32 } from './float32-cache.ts';
+import { contentKey } from './content-key.ts';
+import { separateTensors, tensorsInFiles } from './fused-modules.ts';
 import { ModelError } from './model-error.ts';
 import { DOWNLOAD_AGAIN, isRecord, readModelJson } from './model-files.ts';
 import { inspectSafetensors, type StoredTensor } from './safetensors.ts';
 import { isTensorDtype, unsupportedDtype } from './tensor-dtype.ts';
+import { convertToFloat32 } from './weight-cache.ts';
 
 export interface ModelFolder {
   folder: string;
@@ -36,8 +37,9 @@ export async function openModelFolder(folder: string): Promise<ModelFolder> {
   const { found, isUnread } = await tensorsOfFiles(folder, problems);
   if (config === null) throw new ModelError(folder, problems, advice);
 
-  const tensors = new Map<string, StoredTensor>();
-  const expected = expectedTensors(config);
+  const stored = new Map<string, StoredTensor>();
+  const separate = expectedTensors(config);
+  const expected = tensorsInFiles(config, separate);
   for (const [name, shape] of expected) {
     const entry = found.get(name);
     if (entry === undefined) {
@@ -49,7 +51,7 @@ export async function openModelFolder(folder: string): Promise<ModelFolder> {
     const sameShape = entry.shape.length === shape.length && entry.shape.every((size, i) => size === shape[i]);
     if (!sameShape) problems.push(`${name} has shape [${entry.shape}], the config asks for [${shape}].`);
     if (!isTensorDtype(dtype)) problems.push(unsupportedDtype(name, dtype));
-    else tensors.set(name, { ...entry, dtype, name });
+    else stored.set(name, { ...entry, dtype, name });
   }
   for (const name of found.keys()) {
     // Ignoring a bias or a scale would compute another model than the one that was trained.
@@ -58,13 +60,14 @@ export async function openModelFolder(folder: string): Promise<ModelFolder> {
   }
   if (problems.length > 0) throw new ModelError(folder, problems, advice);
 
+  const tensors = separateTensors(config, separate, stored);
   const parameters = [...expected.values()].reduce((sum, shape) => sum + shape.reduce((a, b) => a * b, 1), 0);
   return { folder, config, tensors, parameters, key: await contentKey(config, tensors) };
 }
 
 /**
- * The model's tensors, all F32 and in real files (symbolic links resolved). What is F32 stays where it is; the rest is
- * converted once into `<cacheFolder>/<model key>.f32.safetensors`.
+ * The model's tensors, all F32 and in real files (symbolic links resolved). They stay where they are if they are F32, or
+ * else are converted once into `<cacheFolder>/<model key>.f32.safetensors`.
  */
 export async function float32Tensors(model: ModelFolder, cacheFolder: string): Promise<Map<string, StoredTensor>> {
   return convertToFloat32(model.tensors, path.join(cacheFolder, `${model.key}.f32.safetensors`));
@@ -135,32 +138,4 @@ async function exists(file: string): Promise<boolean> {
 /** Computed tables that old exports carry; and the output embedding of a tied model, which repeats the input's. */
 function isNeedless(name: string): boolean {
   return name.endsWith('.rotary_emb.inv_freq') || name === 'lm_head.weight';
-}
-
-const WHOLE_TENSOR_BYTES = 256 * 1024;
-const SAMPLES_OF_A_TENSOR = 4;
-
-/**
- * Small tensors count with all of their bytes, larger ones with evenly spaced parts: enough to tell trained models
- * apart, without reading gigabytes at every start.
- */
-async function contentKey(config: ModelConfig, tensors: Map<string, StoredTensor>): Promise<string> {
-  const hash = createHash('sha256').update(JSON.stringify(config));
-  for (const [name, tensor] of tensors) {
-    hash.update(JSON.stringify([name, tensor.dtype, tensor.shape]));
-    const handle = await open(tensor.file, 'r');
-    try {
-      const whole = tensor.byteLength <= WHOLE_TENSOR_BYTES;
-      const samples = whole ? 1 : SAMPLES_OF_A_TENSOR;
-      const sample = Buffer.alloc(whole ? tensor.byteLength : WHOLE_TENSOR_BYTES / SAMPLES_OF_A_TENSOR);
-      for (let i = 0; i < samples; i++) {
-        const skipped = whole ? 0 : Math.floor(((tensor.byteLength - sample.length) * i) / (samples - 1));
-        const { bytesRead } = await handle.read(sample, 0, sample.length, tensor.byteOffset + skipped);
-        hash.update(sample.subarray(0, bytesRead));
-      }
-    } finally {
-      await handle.close();
-    }
-  }
-  return hash.digest('hex').slice(0, 32);
 }

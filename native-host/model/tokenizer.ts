@@ -3,7 +3,7 @@ import { Tokenizer as LibraryTokenizer } from '@huggingface/tokenizers';
 import { byteLevelWords } from './byte-level.ts';
 import { bytePairEncoder } from './byte-pair-encoder.ts';
 import { ModelError, reasonOf } from './model-error.ts';
-import { DOWNLOAD_AGAIN, readModelJson } from './model-files.ts';
+import { DOWNLOAD_AGAIN, isRecord, readModelJson } from './model-files.ts';
 import { byteLevelDecoder, listDecoder, type StreamDecoder } from './token-decoder.ts';
 import { type AddedToken, isByteOfText, parseTokenizerFile } from './tokenizer-file.ts';
 
@@ -20,6 +20,8 @@ export interface Tokenizer {
   decode(ids: readonly number[]): string;
   /** One more than the largest id; the model's embedding may have more rows. */
   vocabSize: number;
+  /** What the model saw before every text that it was trained on (<s>, <bos>); null where that was nothing. */
+  startToken: number | null;
   tokenId(token: string): number | null;
   streamDecoder(): StreamDecoder;
 }
@@ -38,20 +40,30 @@ export async function openTokenizer(folder: string): Promise<Tokenizer> {
     throw new ModelError(folder, ['There is no tokenizer.json.'], advice);
   }
   const vocabSize = (await readModelJson(folder, 'config.json'))?.vocab_size;
+  const rows = typeof vocabSize === 'number' ? vocabSize : Number.POSITIVE_INFINITY;
+  return makeTokenizer(json, rows, folder, 'tokenizer.json');
+}
+
+/**
+ * The tokenizer that a parsed tokenizer.json describes, of which ids below `embeddingRows` can be used. `origin` names it
+ * within `subject` in errors. Throws one ModelError with everything that is wrong.
+ */
+export function makeTokenizer(
+  json: Record<string, unknown>,
+  embeddingRows: number,
+  subject: string,
+  origin: string,
+): Tokenizer {
   const problems: string[] = [];
   try {
-    const tokenizer = tokenizerFrom(
-      json,
-      typeof vocabSize === 'number' ? vocabSize : Number.POSITIVE_INFINITY,
-      problems,
-    );
+    const tokenizer = tokenizerFrom(json, embeddingRows, problems);
     if (tokenizer !== null) return tokenizer;
   } catch (error) {
     problems.push(`A part of it is broken: ${reasonOf(error)}.`);
   }
   throw new ModelError(
-    folder,
-    problems.map((problem) => `tokenizer.json: ${problem}`),
+    subject,
+    problems.map((problem) => `${origin}: ${problem}`),
     DOWNLOAD_AGAIN,
   );
 }
@@ -126,10 +138,25 @@ function tokenizerFrom(json: Record<string, unknown>, embeddingRows: number, pro
     decode,
     streamDecoder,
     vocabSize: tokens.length,
+    startToken: startTokenOf(json.post_processor, tokens.length),
     tokenId: (token) => addedIds.get(token) ?? vocabulary.get(token) ?? null,
   };
   checkRoundTrip(tokenizer, file.isLossy, problems);
   return problems.length === 0 ? tokenizer : null;
+}
+
+/** The first token that the file's post-processor adds to a text. */
+function startTokenOf(processor: unknown, vocabSize: number): number | null {
+  if (!isRecord(processor)) return null;
+  if (processor.type === 'Sequence' && Array.isArray(processor.processors)) {
+    return processor.processors.map((step) => startTokenOf(step, vocabSize)).find((id) => id !== null) ?? null;
+  }
+  if (processor.type !== 'TemplateProcessing' || !Array.isArray(processor.single)) return null;
+  const [first] = processor.single as unknown[];
+  const special = isRecord(first) && isRecord(first.SpecialToken) ? first.SpecialToken.id : undefined;
+  const described = isRecord(processor.special_tokens) ? processor.special_tokens[String(special)] : undefined;
+  const [id] = isRecord(described) && Array.isArray(described.ids) ? (described.ids as unknown[]) : [];
+  return Number.isInteger(id) && (id as number) >= 0 && (id as number) < vocabSize ? (id as number) : null;
 }
 
 function withoutMarks(text: string): string {

@@ -65,6 +65,11 @@ export function chooseDevice(request: DeviceRequest, model: ModelSize, files: De
     const reason = `${card.name} has compute capability ${generation}, and the kernels want 8.0 or newer: using webgpu`;
     return { name: 'webgpu', cuda: null, reason };
   }
+  const lack = whatKernelsLack(model.config);
+  if (lack !== null) {
+    if (request === 'cuda') throw new CudaUnavailableError(`${lack}. Use --device webgpu or cpu.`);
+    return { name: 'webgpu', cuda: null, reason: `${lack}: using webgpu` };
+  }
   const { card, free } = recent.reduce((best, other) => (other.free > best.free ? other : best));
   const storage = (Object.keys(bytesOfWeight) as WeightStorage[]).find((each) => neededBytes(model, each) <= free);
   const gigabytes = (bytes: number) => `${(bytes / gibibyte).toFixed(1)} GB`;
@@ -93,6 +98,15 @@ export async function openDevice(choice: DeviceChoice, files: DeviceFiles): Prom
   });
   await device.opened;
   return device;
+}
+
+/** Why the kernels cannot compute a model; null where they can. A sliding window they need not have (withinWindow). */
+function whatKernelsLack({ modelType, partialRotaryFactor, scoreCap, logitCap }: ModelConfig): string | null {
+  if (scoreCap !== null || logitCap !== null) {
+    return `this ${modelType} model caps its scores or logits, and the kernels do not`;
+  }
+  if (partialRotaryFactor === 1) return null;
+  return `this ${modelType} model turns ${100 * partialRotaryFactor} % of each head's columns, and the kernels turn all`;
 }
 
 function cardsWithMemory(library: string | undefined): { card: Card; free: number }[] {

@@ -8,14 +8,14 @@ export interface PeftScales {
   /** Of most modules. */
   rank: number;
   alpha: number;
-  /** Rank by module's name, where modules differ; alpha equals the rank there. */
+  /** By module's name, where modules differ. */
   rankByModule: ReadonlyMap<string, number>;
+  alphaByModule: ReadonlyMap<string, number>;
 }
 
 export function renderPeftConfig(modules: readonly string[], scales: PeftScales, baseModelNameOrPath: string): string {
-  const patterns = Object.fromEntries(scales.rankByModule);
   const config = {
-    alpha_pattern: patterns,
+    alpha_pattern: Object.fromEntries(scales.alphaByModule),
     auto_mapping: null,
     base_model_name_or_path: baseModelNameOrPath,
     bias: 'none',
@@ -29,7 +29,7 @@ export function renderPeftConfig(modules: readonly string[], scales: PeftScales,
     modules_to_save: null,
     peft_type: 'LORA',
     r: scales.rank,
-    rank_pattern: patterns,
+    rank_pattern: Object.fromEntries(scales.rankByModule),
     revision: null,
     target_modules: modules,
     task_type: 'CAUSAL_LM',

@@ -11,6 +11,7 @@ import { createSafetensors } from '../model/safetensors-writer.ts';
 import { explained, makeFolder, namesIn, writeFileAtomically } from './atomic-file.ts';
 import { vectorProblems } from './layout-problems.ts';
 import { mostCommon, type PeftScales, peftConfigFile, peftTensorFile, renderPeftConfig } from './peft-config.ts';
+import { fusedLayout, fuseVector, moduleCount } from './peft-fused.ts';
 import { moduleOfEntry, peftTensorName } from './peft-names.ts';
 import { exportFolderInUse, notExportable, unusableVector } from './store-error.ts';
 import { bytesOf } from './vector-file.ts';
@@ -23,7 +24,8 @@ interface PlannedTensor {
 }
 
 /**
- * Writes an adapter of kind 'lora' or 'full' into `folder`, which is created. Throws a StoreError for Gated Memory, which
+ * Writes an adapter of kind 'lora' or 'full' into `folder`, which is created; with `fusedProjections` for a model whose
+ * files hold query, key and value as one matrix, and gate and up (peft-fused.ts). Throws a StoreError for Gated Memory, which
  * PEFT has no form for, for a folder that holds an adapter already, and for a full disk.
  */
 export async function exportPeft(
@@ -31,10 +33,13 @@ export async function exportPeft(
   vector: Float32Array,
   { baseModelNameOrPath }: { baseModelNameOrPath: string },
   folder: string,
+  fusedProjections = false,
 ): Promise<void> {
   const problems = vectorProblems(layout, 'the adapter', vector);
   if (problems.length > 0) throw unusableVector(problems);
-  const { tensors, modules, scales } = layout.kind === 'lora' ? planLora(layout, vector) : planFull(layout, vector);
+  const { tensors, modules, scales } = fusedProjections
+    ? plan(fusedLayout(layout, 'blocks'), fuseVector(layout, vector))
+    : plan(layout, vector);
   await makeFolder(folder);
   const existing = (await namesIn(folder)).find((name) => name === peftConfigFile || name === peftTensorFile);
   if (existing !== undefined) throw exportFolderInUse(folder, existing);
@@ -64,6 +69,10 @@ interface ExportPlan {
   scales: PeftScales;
 }
 
+function plan(layout: AdapterLayout, vector: Float32Array): ExportPlan {
+  return layout.kind === 'lora' ? planLora(layout, vector) : planFull(layout, vector);
+}
+
 function planLora(layout: AdapterLayout, vector: Float32Array): ExportPlan {
   const modules = new Set<string>();
   const tensors = linearEntries(layout).map(({ shape, offset, layer, module, part }): PlannedTensor => {
@@ -71,7 +80,10 @@ function planLora(layout: AdapterLayout, vector: Float32Array): ExportPlan {
     const name = peftTensorName({ layer, module }, part as 'lora_A' | 'lora_B');
     return { name, shape, data: () => vector.subarray(offset, offset + shape[0] * shape[1]) };
   });
-  return { tensors, modules, scales: { rank: layout.rank, alpha: layout.alpha, rankByModule: new Map() } };
+  const { rank, alpha } = layout;
+  const differing = [...modules].filter((module) => moduleCount(module) > 1);
+  const times = (value: number) => new Map(differing.map((module) => [module, value * moduleCount(module)]));
+  return { tensors, modules, scales: { rank, alpha, rankByModule: times(rank), alphaByModule: times(alpha) } };
 }
 
 function planFull(layout: AdapterLayout, vector: Float32Array): ExportPlan {
@@ -97,7 +109,8 @@ function planFull(layout: AdapterLayout, vector: Float32Array): ExportPlan {
         ];
   });
   const rank = mostCommon([...rankByModule.values()]) ?? 1;
-  return { tensors, modules: new Set(rankByModule.keys()), scales: { rank, alpha: rank, rankByModule } };
+  const scales = { rank, alpha: rank, rankByModule, alphaByModule: rankByModule };
+  return { tensors, modules: new Set(rankByModule.keys()), scales };
 }
 
 function linearEntries(layout: AdapterLayout) {

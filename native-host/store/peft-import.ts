@@ -7,6 +7,7 @@ import { inspectSafetensors, readTensor, type SafetensorsFile, storedTensor } fr
 import { namesIn } from './atomic-file.ts';
 import { vectorProblems } from './layout-problems.ts';
 import { mostCommon, type PeftConfig, parsePeftConfig, peftConfigFile, peftTensorFile } from './peft-config.ts';
+import { type FusedForm, fusedLayout, moduleCount, separateVector } from './peft-fused.ts';
 import { type AdaptedModule, moduleOfEntry, moduleOfTensor, peftTensorName } from './peft-names.ts';
 import { peftMismatch } from './store-error.ts';
 
@@ -21,22 +22,43 @@ export interface ImportedAdapter {
 
 /**
  * Reads a LoRA adapter from `folder`. `expectedLayout` gives the layout that the base model would have for an adapter of
- * these settings. LoRA of full rank with an identity on the smaller side becomes kind 'full'.
+ * these settings, and `fusedProjections` whether its files hold query, key and value as one matrix (peft-fused.ts). LoRA of
+ * full rank with an identity on the smaller side becomes kind 'full'.
  * Throws one StoreError that lists every mismatch: options, missing and unknown tensors, shapes, ranks.
  */
 export async function importPeft(
   folder: string,
   expectedLayout: (settings: AdapterSettings) => AdapterLayout,
+  fusedProjections = false,
 ): Promise<ImportedAdapter> {
   const { config, file, problems } = await readFolder(folder);
   if (config === null || file === null) throw peftMismatch(folder, problems);
   const modules = modulesIn(file, config, problems);
   const settings = problems.length === 0 && (await isFull(modules, file, config)) ? fullSettings : undefined;
-  const chosen = settings ?? commonSettings(modules, config, problems);
+  const form = formOf(modules);
+  const chosen = settings ?? commonSettings(modules, config, form, problems);
   const layout = expectedLayout(chosen);
-  compareWithLayout(modules, layout, problems);
+  const inFile = fusedProjections ? fusedLayout(layout, form) : layout;
+  compareWithLayout(modules, inFile, problems);
   if (problems.length > 0) throw peftMismatch(folder, problems);
 
+  const values = await vectorOf(inFile, modules, file);
+  const vector = fusedProjections ? separateVector(layout, values, form) : values;
+  if (vector === null) {
+    const reason =
+      'modules that stand for several projections have a higher rank than others, and are not made of blocks';
+    throw peftMismatch(folder, [reason]);
+  }
+  problems.push(...vectorProblems(layout, 'the adapter', vector));
+  if (problems.length > 0) throw peftMismatch(folder, problems);
+  return { layout, vector, baseModelNameOrPath: config.baseModelNameOrPath };
+}
+
+async function vectorOf(
+  layout: AdapterLayout,
+  modules: Map<string, FoundModule>,
+  file: SafetensorsFile,
+): Promise<Float32Array> {
   const vector = new Float32Array(layout.length);
   for (const { name, shape, offset } of layout.entries) {
     const { layer, module, part } = moduleOfEntry(name)!;
@@ -44,9 +66,16 @@ export async function importPeft(
     const side = part === 'delta' ? (shape[1]! <= shape[0]! ? 'lora_B' : 'lora_A') : (part as 'lora_A' | 'lora_B');
     vector.set(await readTensor(storedTensor(file, found[side]!.name)), offset);
   }
-  problems.push(...vectorProblems(layout, 'the adapter', vector));
-  if (problems.length > 0) throw peftMismatch(folder, problems);
-  return { layout, vector, baseModelNameOrPath: config.baseModelNameOrPath };
+  return vector;
+}
+
+/** Blocks where every module that stands for several has so many times the rank of those that stand for themselves. */
+function formOf(modules: Map<string, FoundModule>): FusedForm {
+  const rankOf = ({ lora_A: a, lora_B: b }: FoundModule) => a?.shape[0] ?? b!.shape[1]!;
+  const all = [...modules.values()];
+  const rank = all.filter(({ module }) => moduleCount(module) === 1).map(rankOf)[0];
+  const isBlocks = (found: FoundModule) => rankOf(found) === rank! * moduleCount(found.module);
+  return rank !== undefined && all.every(isBlocks) ? 'blocks' : 'shared';
 }
 
 const fullSettings: AdapterSettings = { kind: 'full', rank: 0, alpha: 0 };
@@ -130,10 +159,14 @@ async function isFull(modules: Map<string, FoundModule>, file: SafetensorsFile, 
 function commonSettings(
   modules: Map<string, FoundModule>,
   config: PeftConfig,
+  form: FusedForm,
   problems: string[],
 ): { kind: 'lora'; rank: number; alpha: number } {
   const all = [...modules.values()];
-  for (const [what, of] of [['ranks', config.rankOf] as const, ['alphas', config.alphaOf] as const]) {
+  const parts = ({ module }: AdaptedModule) => (form === 'blocks' ? moduleCount(module) : 1);
+  const rankOf = (found: AdaptedModule) => config.rankOf(found) / parts(found);
+  const alphaOf = (found: AdaptedModule) => config.alphaOf(found) / parts(found);
+  for (const [what, of] of [['ranks', rankOf] as const, ['alphas', alphaOf] as const]) {
     const values = [...new Set(all.map((found) => of(found)))].sort((a, b) => a - b);
     if (values.length < 2) continue;
     const byValue = values.map((value) => {
@@ -142,8 +175,8 @@ function commonSettings(
     });
     problems.push(`modules have different ${what}, which is not supported: ${byValue.join('; ')}`);
   }
-  const rank = mostCommon(all.map(({ lora_A: a, lora_B: b }) => a?.shape[0] ?? b!.shape[1]!)) ?? 1;
-  return { kind: 'lora', rank, alpha: mostCommon(all.map((found) => config.alphaOf(found))) ?? 1 };
+  const rank = mostCommon(all.map((found) => (found.lora_A?.shape[0] ?? found.lora_B!.shape[1]!) / parts(found))) ?? 1;
+  return { kind: 'lora', rank, alpha: mostCommon(all.map(alphaOf)) ?? 1 };
 }
 
 function compareWithLayout(modules: Map<string, FoundModule>, layout: AdapterLayout, problems: string[]): void {

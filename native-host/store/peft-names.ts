@@ -1,8 +1,8 @@
 /** How PEFT names the parameters of LoRA in a model of the Llama family, and the modules that they belong to. */
 
 const parents = new Map([
-  ...['q_proj', 'k_proj', 'v_proj', 'o_proj'].map((module) => [module, 'self_attn'] as const),
-  ...['gate_proj', 'up_proj', 'down_proj'].map((module) => [module, 'mlp'] as const),
+  ...['q_proj', 'k_proj', 'v_proj', 'qkv_proj', 'o_proj'].map((module) => [module, 'self_attn'] as const),
+  ...['gate_proj', 'up_proj', 'gate_up_proj', 'down_proj'].map((module) => [module, 'mlp'] as const),
 ]);
 
 /** A linear layer as an adapter's layout calls it, `layers.<i>.<module>`. */

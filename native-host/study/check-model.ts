@@ -10,15 +10,17 @@ import { lossProgram } from '../train/program.ts';
 const greedyTokens = 32;
 
 /**
- * The mean negative log-likelihood (nats) of each token of the text but the first, after all that come before it, and
- * 32 greedy tokens after the text. Errors: RangeError where the text does not fit the window or has fewer than 2 tokens.
+ * The mean negative log-likelihood (nats) of each token of the text after all that come before it, of the first one only
+ * where the model has a start token; and 32 greedy tokens after the text. Errors: RangeError where the text does not fit
+ * the window or has fewer than 2 tokens.
  */
 export async function checkModel(
   device: Device,
   model: BaseModel,
   text: string,
 ): Promise<{ architecture: string; parameters: number; nll: number; greedyIds: number[] }> {
-  const tokens = model.tokenizer.encode(text);
+  const { startToken } = model.tokenizer;
+  const tokens = [...(startToken === null ? [] : [startToken]), ...model.tokenizer.encode(text)];
   const window = model.config.maxPositionEmbeddings;
   if (tokens.length < 2 || tokens.length + greedyTokens > window) {
     throw new RangeError(`the text has ${tokens.length} tokens; between 2 and ${window - greedyTokens} can be checked`);

@@ -15,12 +15,22 @@ export interface ModelText {
 const longestHeader = 24;
 
 /** Tokens that stand before a segment and name its document; the start of a very long path is left out. */
-export function segmentHeader({ tokenizer }: ModelText, path: string): number[] {
+export function segmentHeader(text: ModelText, path: string): number[] {
+  return [...startOf(text), ...nameOf(text, path)];
+}
+
+/** What the model expects before any text. */
+function startOf({ tokenizer: { startToken } }: ModelText): number[] {
+  return startToken === null ? [] : [startToken];
+}
+
+function nameOf(text: ModelText, path: string): number[] {
+  const { tokenizer } = text;
   const before = tokenizer.tokenId('<|path|>');
   const after = tokenizer.tokenId('<|text|>');
   const special = before !== null && after !== null;
   const tokens = tokenizer.encode(special ? path : `[${path}]\n`);
-  const kept = tokens.slice(-longestHeader + (special ? 2 : 0));
+  const kept = tokens.slice(-longestHeader + startOf(text).length + (special ? 2 : 0));
   return special ? [before, ...kept, after] : kept;
 }
 
@@ -37,7 +47,7 @@ export function segmentItem(
   weight: number,
   context: readonly number[] = [],
 ): TrainingItem {
-  const given = [...context, ...segmentHeader(text, path)];
+  const given = [...startOf(text), ...context, ...nameOf(text, path)];
   return {
     tokens: [...given, ...Array.from(tokens)],
     weights: [...given.map(() => 0), ...new Array<number>(tokens.length).fill(weight)],

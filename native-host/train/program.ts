@@ -26,7 +26,8 @@ function packedLoss(config: ModelConfig, model: AdaptedModel, { rows, length }: 
   const attention = { kind: 'packed', sequenceIds } as const;
   const { hidden, outputEmbedding, layerInputs } = decoder(config, model, ids, positions, attention, count);
   const labels = input('labels', [count], 'int32');
-  return { losses: vocabCrossEntropy(hidden, outputEmbedding, labels, input('weights', [count])), layerInputs };
+  const weights = input('weights', [count]);
+  return { losses: vocabCrossEntropy(hidden, outputEmbedding, labels, weights, config.logitCap), layerInputs };
 }
 
 function parametersOf(layout: AdapterLayout): { values: Value[]; byName: Map<string, Value> } {

@@ -13,7 +13,7 @@ import sys
 import torch
 import torch.nn.functional as F
 
-from ops import rope_frequencies
+from ops import geglu, rope_frequencies, soft_cap
 
 RANK, ALPHA = 4, 8
 BATCH, LENGTH, PROMPT, CONTINUATION = 2, 12, 5, 8
@@ -106,8 +106,92 @@ DECODERS = {
         'tie_word_embeddings': True,
     },
 }
+PHI3 = {
+    **SHAPE,
+    'architectures': ['Phi3ForCausalLM'],
+    'model_type': 'phi3',
+    'hidden_size': 48,
+    'num_attention_heads': 3,
+    'num_key_value_heads': 1,
+    'original_max_position_embeddings': 64,
+}
+DECODERS.update(
+    {
+        'mistral-window': {**DECODERS['mistral'], 'num_key_value_heads': 2, 'hidden_size': 48, 'sliding_window': 5},
+        # Of three layers the last one has the window.
+        'qwen2-window': {
+            **DECODERS['qwen2'],
+            'hidden_size': 48,
+            'num_hidden_layers': 3,
+            'sliding_window': 4,
+            'use_sliding_window': True,
+        },
+        'phi3-window': {**PHI3, 'rope_scaling': None, 'sliding_window': 7, 'tie_word_embeddings': False},
+        # Of each head's 16 columns 12 are turned.
+        'phi3-longrope': {
+            **PHI3,
+            'partial_rotary_factor': 0.75,
+            'rope_scaling': {
+                'type': 'longrope',
+                'short_factor': [1.0, 1.1, 1.3, 1.7, 2.5, 4.0],
+                'long_factor': [1.0, 2.0, 4.0, 8.0, 16.0, 32.0],
+            },
+            'sliding_window': 256,
+            'tie_word_embeddings': True,
+        },
+    }
+)
+GEMMA = {
+    **{key: value for key, value in SHAPE.items() if key != 'hidden_act'},
+    'hidden_size': 48,
+    'head_dim': 20,
+    'num_attention_heads': 2,
+    'num_key_value_heads': 1,
+    'hidden_activation': 'gelu_pytorch_tanh',
+    'rms_norm_eps': 1e-6,
+    'query_pre_attn_scalar': 28,
+}
+DECODERS.update(
+    {
+        # Of three layers the first and the last have the window; caps so low that they matter.
+        'gemma2': {
+            **GEMMA,
+            'architectures': ['Gemma2ForCausalLM'],
+            'model_type': 'gemma2',
+            'num_hidden_layers': 3,
+            'sliding_window': 5,
+            'attn_logit_softcapping': 4.0,
+            'final_logit_softcapping': 0.6,
+        },
+        # Every second layer sees all, with another base and stretched.
+        'gemma3': {
+            **GEMMA,
+            'architectures': ['Gemma3ForCausalLM'],
+            'model_type': 'gemma3_text',
+            'sliding_window': 5,
+            'sliding_window_pattern': 2,
+            'rope_theta': 1000000.0,
+            'rope_local_base_freq': 10000.0,
+            'rope_scaling': {'factor': 2.0, 'rope_type': 'linear'},
+        },
+        # The same within the window alone.
+        'gemma3-short': {
+            **GEMMA,
+            'architectures': ['Gemma3ForCausalLM'],
+            'model_type': 'gemma3_text',
+            'sliding_window': 512,
+            'layer_types': ['sliding_attention', 'full_attention'],
+            'rope_theta': 1000000.0,
+            'rope_local_base_freq': 100.0,
+        },
+    }
+)
 ALL_GRADIENTS = 'llama-tied'
 SEEDS = {'llama-tied': 1, 'llama3-rope-untied': 1, 'llama-biases': 3, 'mistral': 1, 'qwen2': 2, 'qwen3': 10}
+SEEDS.update({'mistral-window': 1, 'qwen2-window': 2, 'phi3-window': 1, 'phi3-longrope': 2})
+SEEDS.update({'gemma2': 83, 'gemma3': 2, 'gemma3-short': 3})
+# What the files of phi3 hold as one matrix, from the top.
+FUSED = {'qkv_proj': ['q_proj', 'k_proj', 'v_proj'], 'gate_up_proj': ['gate_proj', 'up_proj']}
 
 
 def head_dim(config):
@@ -129,9 +213,39 @@ def linear_shapes(config):
     }
 
 
+def stored_shapes(config):
+    """The same as they are in the files."""
+    shapes = linear_shapes(config)
+    if config['model_type'] != 'phi3':
+        return shapes
+    for fused, parts in FUSED.items():
+        shapes[fused] = [sum(shapes[part][0] for part in parts), shapes[parts[0]][1]]
+        for part in parts:
+            del shapes[part]
+    return shapes
+
+
+def is_gemma(config):
+    return config['model_type'].startswith('gemma')
+
+
+def window(config, layer):
+    """How many positions a position of the layer sees; None: all."""
+    if config['model_type'] == 'qwen2' and (not config['use_sliding_window'] or layer < config['max_window_layers']):
+        return None
+    if is_gemma(config):
+        types = config.get('layer_types')
+        every = 2 if config['model_type'] == 'gemma2' else config.get('sliding_window_pattern')
+        sees_all = types[layer] == 'full_attention' if types else (layer + 1) % every == 0
+        return None if sees_all else config['sliding_window']
+    return config.get('sliding_window') if config['model_type'] in ('mistral', 'qwen2', 'phi3') else None
+
+
 def has_bias(config, module):
     if config['model_type'] == 'qwen2':
         return module in ('q_proj', 'k_proj', 'v_proj')
+    if config['model_type'] == 'phi3' or is_gemma(config):
+        return False
     return config.get('attention_bias' if MODULES[module] == 'self_attn' else 'mlp_bias', False)
 
 
@@ -142,23 +256,28 @@ def random_weights(config, generator):
         return torch.randn(*shape, generator=generator) * size
 
     def norm_weight(width):
-        return 1 + normal(width, size=0.2)
+        return (0 if is_gemma(config) else 1) + normal(width, size=0.2)
 
-    weights = {'model.embed_tokens.weight': normal(config['vocab_size'], config['hidden_size'], size=0.25)}
+    # Gemma multiplies embeddings; with larger ones each token would only be said again.
+    size = 0.03 if is_gemma(config) else 0.25
+    weights = {'model.embed_tokens.weight': normal(config['vocab_size'], config['hidden_size'], size=size)}
     for i in range(config['num_hidden_layers']):
         layer = f'model.layers.{i}'
         weights[f'{layer}.input_layernorm.weight'] = norm_weight(config['hidden_size'])
         weights[f'{layer}.post_attention_layernorm.weight'] = norm_weight(config['hidden_size'])
-        for module, (rows, columns) in linear_shapes(config).items():
-            name = f'{layer}.{MODULES[module]}.{module}'
+        if is_gemma(config):
+            weights[f'{layer}.pre_feedforward_layernorm.weight'] = norm_weight(config['hidden_size'])
+            weights[f'{layer}.post_feedforward_layernorm.weight'] = norm_weight(config['hidden_size'])
+        for module, (rows, columns) in stored_shapes(config).items():
+            name = f'{layer}.{MODULES[FUSED.get(module, [module])[0]]}.{module}'
             weights[f'{name}.weight'] = normal(rows, columns, size=1.5 / math.sqrt(columns))
             if has_bias(config, module):
                 weights[f'{name}.bias'] = normal(rows, size=0.5)
-        if config['model_type'] == 'qwen3':
+        if config['model_type'] in ('qwen3', 'gemma3_text'):
             weights[f'{layer}.self_attn.q_norm.weight'] = norm_weight(head_dim(config))
             weights[f'{layer}.self_attn.k_norm.weight'] = norm_weight(head_dim(config))
     weights['model.norm.weight'] = norm_weight(config['hidden_size'])
-    if not config['tie_word_embeddings']:
+    if not config.get('tie_word_embeddings', is_gemma(config)):
         weights['lm_head.weight'] = normal(config['vocab_size'], config['hidden_size'], size=0.25)
     return weights
 
@@ -170,6 +289,23 @@ def random_lora(config, generator):
             lora[f'layers.{i}.{module}.lora_A'] = torch.randn(RANK, columns, generator=generator) / math.sqrt(columns)
             lora[f'layers.{i}.{module}.lora_B'] = torch.randn(rows, RANK, generator=generator) * 0.2
     return lora
+
+
+def rotary(config, layer):
+    """Radians a position for each pair of columns that is turned, and what cosines and sines are multiplied with."""
+    scaling = config.get('rope_scaling') or {}
+    if config['model_type'] == 'gemma3_text':
+        if window(config, layer) is not None:
+            return rope_frequencies(head_dim(config), config['rope_local_base_freq'], None), 1.0
+        return rope_frequencies(head_dim(config), config['rope_theta'], None) / scaling.get('factor', 1.0), 1.0
+    if scaling.get('type') != 'longrope':
+        return frequencies(config), 1.0
+    turned = int(head_dim(config) * config['partial_rotary_factor'])
+    plain = rope_frequencies(turned, config['rope_theta'], None)
+    # The context is within the window that the model was trained with, so the short factors hold.
+    original = config['original_max_position_embeddings']
+    stretch = config['max_position_embeddings'] / original
+    return plain / torch.tensor(scaling['short_factor']).double(), math.sqrt(1 + math.log(stretch) / math.log(original))
 
 
 def frequencies(config):
@@ -184,45 +320,63 @@ def forward(config, weights, ids, lora=None):
     """ids [B,T] -> logits [B,T,V]; each row is one sequence from position 0."""
     heads, kv_heads, d = config['num_attention_heads'], config['num_key_value_heads'], head_dim(config)
     batch, length = ids.shape
-    angles = torch.outer(torch.arange(length).double(), frequencies(config))
-    cos, sin = torch.cat([angles, angles], 1).cos(), torch.cat([angles, angles], 1).sin()
-    hidden_from_future = torch.ones(length, length, dtype=torch.bool).triu(1)
+    every = torch.ones(length, length, dtype=torch.bool)
 
     def norm(x, name):
-        return x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + config['rms_norm_eps']) * weights[f'{name}.weight']
+        weight = weights[f'{name}.weight'] + (1 if is_gemma(config) else 0)
+        return x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + config['rms_norm_eps']) * weight
 
     def linear(x, i, module):
-        name = f'model.layers.{i}.{MODULES[module]}.{module}'
-        y = F.linear(x, weights[f'{name}.weight'], weights.get(f'{name}.bias'))
+        name = f'model.layers.{i}.{MODULES[module]}.'
+        if config['model_type'] == 'phi3' and module not in ('o_proj', 'down_proj'):
+            fused = next(fused for fused, parts in FUSED.items() if module in parts)
+            rows = [linear_shapes(config)[part][0] for part in FUSED[fused]]
+            y = F.linear(x, weights[f'{name}{fused}.weight']).split(rows, dim=-1)[FUSED[fused].index(module)]
+        else:
+            y = F.linear(x, weights[f'{name}{module}.weight'], weights.get(f'{name}{module}.bias'))
         if lora is None:
             return y
         a, b = lora[f'layers.{i}.{module}.lora_A'], lora[f'layers.{i}.{module}.lora_B']
         return y + ALPHA / RANK * F.linear(F.linear(x, a), b)
 
-    def rotate(x):
-        first, second = x.chunk(2, dim=-1)
-        return x * cos + torch.cat([-second, first], dim=-1) * sin
+    def rotate(x, layer):
+        radians, size = rotary(config, layer)
+        angles = torch.outer(torch.arange(length).double(), radians)
+        cos, sin = size * torch.cat([angles, angles], 1).cos(), size * torch.cat([angles, angles], 1).sin()
+        turned, rest = x[..., : cos.shape[1]], x[..., cos.shape[1] :]
+        first, second = turned.chunk(2, dim=-1)
+        return torch.cat([turned * cos + torch.cat([-second, first], dim=-1) * sin, rest], dim=-1)
 
     def by_head(x, count):
         return x.view(batch, length, count, d).transpose(1, 2)
 
+    def gated(gate, up):
+        return geglu({}, gate, up)['output'] if is_gemma(config) else F.silu(gate) * up
+
     x = weights['model.embed_tokens.weight'][ids.long()]
+    if is_gemma(config):
+        x = x * math.sqrt(config['hidden_size'])
+    scale = 1 / math.sqrt(config.get('query_pre_attn_scalar', d))
     for i in range(config['num_hidden_layers']):
         layer = f'model.layers.{i}'
         y = norm(x, f'{layer}.input_layernorm')
         q = by_head(linear(y, i, 'q_proj'), heads)
         k, v = by_head(linear(y, i, 'k_proj'), kv_heads), by_head(linear(y, i, 'v_proj'), kv_heads)
-        if config['model_type'] == 'qwen3':
+        if config['model_type'] in ('qwen3', 'gemma3_text'):
             q, k = norm(q, f'{layer}.self_attn.q_norm'), norm(k, f'{layer}.self_attn.k_norm')
-        q, k = rotate(q), rotate(k)
+        q, k = rotate(q, i), rotate(k, i)
         k, v = k.repeat_interleave(heads // kv_heads, dim=1), v.repeat_interleave(heads // kv_heads, dim=1)
-        scores = (q @ k.transpose(2, 3) / math.sqrt(d)).masked_fill(hidden_from_future, -math.inf)
+        hidden = every.triu(1) | every.tril(-(window(config, i) or length))
+        scores = soft_cap(q @ k.transpose(2, 3) * scale, config.get('attn_logit_softcapping'))
+        scores = scores.masked_fill(hidden, -math.inf)
         attended = (torch.softmax(scores, dim=-1) @ v).transpose(1, 2).reshape(batch, length, heads * d)
-        x = x + linear(attended, i, 'o_proj')
-        y = norm(x, f'{layer}.post_attention_layernorm')
-        x = x + linear(F.silu(linear(y, i, 'gate_proj')) * linear(y, i, 'up_proj'), i, 'down_proj')
-    head = 'model.embed_tokens.weight' if config['tie_word_embeddings'] else 'lm_head.weight'
-    return F.linear(norm(x, 'model.norm'), weights[head])
+        y = linear(attended, i, 'o_proj')
+        x = x + (norm(y, f'{layer}.post_attention_layernorm') if is_gemma(config) else y)
+        y = norm(x, f'{layer}.pre_feedforward_layernorm' if is_gemma(config) else f'{layer}.post_attention_layernorm')
+        y = linear(gated(linear(y, i, 'gate_proj'), linear(y, i, 'up_proj')), i, 'down_proj')
+        x = x + (norm(y, f'{layer}.post_feedforward_layernorm') if is_gemma(config) else y)
+    head = 'model.embed_tokens.weight' if config.get('tie_word_embeddings', is_gemma(config)) else 'lm_head.weight'
+    return soft_cap(F.linear(norm(x, 'model.norm'), weights[head]), config.get('final_logit_softcapping'))
 
 
 def weighted_loss(logits, labels, weights):

@@ -80,6 +80,10 @@ def register_elementwise(name, n, width, size):
     def build_multiply(g):
         return {}, {'a': normal(g, n, width, size=size), 'b': normal(g, n, width, size=size)}
 
+    @case('geglu', name)
+    def build_geglu(g):
+        return {}, {'gate': normal(g, n, width, size=size), 'up': normal(g, n, width, size=size)}
+
     @case('swiglu', name)
     def build_swiglu(g):
         return {}, {'gate': normal(g, n, width, size=size), 'up': normal(g, n, width, size=size)}
@@ -135,10 +139,10 @@ register_head_rms_norm('single-head', 5, 1, 6, 1e-6)
 LLAMA3 = {'factor': 8, 'lowFreqFactor': 1, 'highFreqFactor': 4, 'originalMaxPositionEmbeddings': 1024}
 
 
-def register_rope(name, positions, heads, d, theta, scaling):
+def register_rope(name, positions, heads, d, theta, scaling, **others):
     @case('rope', name)
     def build(g):
-        attributes = {'headDim': d, 'theta': theta, 'scaling': scaling}
+        attributes = {'headDim': d, 'theta': theta, 'scaling': scaling, **others}
         return attributes, {'x': normal(g, len(positions), heads * d), 'positions': integers(positions)}
 
 
@@ -148,14 +152,15 @@ register_rope('odd', [0, 1, 2, 0, 1, 200, 3], 3, 10, 100000, None)
 # With d = 8 the four frequencies fall in all three bands: kept, kept, blended, divided by the factor.
 register_rope('llama3', [0, 1, 2, 50, 100, 150, 7, 31], 2, 8, 10000, LLAMA3)
 register_rope('single-head-one-row', [5], 1, 6, 10000, None)
+register_rope('partial', [0, 1, 2, 9, 30], 3, 8, 10000, None, partialRotaryFactor=0.75)
 
 
-def register_attention(name, sequence_ids, heads, kv_heads, d, size=1.0):
+def register_attention(name, sequence_ids, heads, kv_heads, d, size=1.0, **others):
     @case('causalAttention', name)
     def build(g):
         ids = integers(sequence_ids)
         n = ids.numel()
-        attributes = {'heads': heads, 'keyValueHeads': kv_heads, 'headDim': d}
+        attributes = {'heads': heads, 'keyValueHeads': kv_heads, 'headDim': d, **others}
         q, k, v = normal(g, n, heads * d, size=size), normal(g, n, kv_heads * d, size=size), normal(g, n, kv_heads * d)
         return attributes, {'q': q, 'k': k, 'v': v, 'sequenceIds': ids}
 
@@ -170,10 +175,15 @@ register_attention('length-one', [[0], [7], [-1]], 4, 2, 8)
 register_attention('large-scores', [[0] * 7, [0] * 3 + [1] * 4], 2, 1, 8, size=6.0)
 
 
-def register_cached_attention(name, new, past, heads, kv_heads, d, size=1.0):
+# No position sees more than three, itself included; and the second row has two sequences.
+register_attention('window', [[0] * 8, [1, 1, 1, 1, 1, 2, 2, 2]], 4, 2, 8, window=3)
+register_attention('soft-cap', [[0] * 7, [0] * 3 + [1] * 4], 4, 2, 8, size=2.0, softCap=5.0)
+
+
+def register_cached_attention(name, new, past, heads, kv_heads, d, size=1.0, **others):
     @case('cachedAttention', name)
     def build(g):
-        attributes = {'heads': heads, 'keyValueHeads': kv_heads, 'headDim': d}
+        attributes = {'heads': heads, 'keyValueHeads': kv_heads, 'headDim': d, **others}
         inputs = {
             'q': normal(g, new, heads * d, size=size),
             'k': normal(g, new, kv_heads * d, size=size),
@@ -189,6 +199,8 @@ register_cached_attention('several-new', 3, 5, 6, 2, 10)
 register_cached_attention('nothing-cached', 4, 0, 4, 2, 8)
 register_cached_attention('first-token', 1, 0, 2, 1, 6)
 register_cached_attention('equal-heads', 2, 3, 3, 3, 4)
+register_cached_attention('window', 3, 5, 4, 2, 8, window=4)
+register_cached_attention('soft-cap', 2, 6, 4, 2, 8, size=2.0, softCap=5.0)
 register_cached_attention('large-scores', 2, 6, 2, 1, 8, size=6.0)
 
 
@@ -236,7 +248,7 @@ register_gated_memory('odd', 7, 3, 10, 3)
 register_gated_memory('single-head-one-row', 1, 1, 16, 4)
 
 
-def register_cross_entropy(name, n, width, vocabulary, size):
+def register_cross_entropy(name, n, width, vocabulary, size, **attributes):
     @case('vocabCrossEntropy', name)
     def build(g):
         hidden, embedding = normal(g, n, width, size=size), normal(g, vocabulary, width, size=0.5)
@@ -245,16 +257,17 @@ def register_cross_entropy(name, n, width, vocabulary, size):
         labels = whole(g, vocabulary, n)
         best = (hidden @ embedding.t()).argmax(dim=1).int()
         labels[1::2] = best[1::2]  # so that 'correct' has ones
-        return {}, {'hidden': hidden, 'embedding': embedding, 'labels': labels, 'weights': weights}
+        return attributes, {'hidden': hidden, 'embedding': embedding, 'labels': labels, 'weights': weights}
 
 
 register_cross_entropy('small', 16, 32, 50, 1.0)
 register_cross_entropy('odd', 7, 13, 97, 1.0)
 register_cross_entropy('large-logits', 6, 16, 53, 25.0)
 register_cross_entropy('two-rows', 2, 8, 31, 1.0)
+register_cross_entropy('soft-cap', 7, 13, 53, 2.0, softCap=3.0)
 
 
-def register_distillation(name, n, width, vocabulary, k, size):
+def register_distillation(name, n, width, vocabulary, k, size, **attributes):
     @case('vocabDistillation', name)
     def build(g):
         hidden, embedding = normal(g, n, width, size=size), normal(g, vocabulary, width, size=0.5)
@@ -262,12 +275,13 @@ def register_distillation(name, n, width, vocabulary, k, size):
         weights = torch.rand(n, generator=g).mul(1000).round().div(1000)
         weights[1::4] = 0
         inputs = {'hidden': hidden, 'embedding': embedding, 'topIds': teacher.indices.int()}
-        return {}, {**inputs, 'topLogProbs': teacher.values.mul(1000).round().div(1000), 'weights': weights}
+        return attributes, {**inputs, 'topLogProbs': teacher.values.mul(1000).round().div(1000), 'weights': weights}
 
 
 register_distillation('small', 16, 32, 50, 20, 1.0)
 register_distillation('odd', 7, 13, 97, 5, 1.0)
 register_distillation('large-logits', 6, 16, 53, 4, 25.0)
+register_distillation('soft-cap', 7, 13, 53, 5, 2.0, softCap=3.0)
 
 
 def register_adamw(name, n, step, gradient_size, **changes):

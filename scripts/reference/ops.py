@@ -84,13 +84,19 @@ def rope_frequencies(head_dim, theta, scaling):
 
 def rope(attributes, x, positions):
     d = attributes['headDim']
-    angles = positions.double()[:, None] * rope_frequencies(d, attributes['theta'], attributes['scaling'])[None, :]
+    turned = int(d * attributes.get('partialRotaryFactor', 1))
+    angles = positions.double()[:, None] * rope_frequencies(turned, attributes['theta'], attributes['scaling'])[None, :]
     cos, sin = torch.cos(angles), torch.sin(angles)
     parts = []
     for head in x.split(d, dim=1):
-        first, second = head[:, : d // 2], head[:, d // 2 :]
-        parts += [first * cos - second * sin, second * cos + first * sin]
+        first, second = head[:, : turned // 2], head[:, turned // 2 : turned]
+        parts += [first * cos - second * sin, second * cos + first * sin, head[:, turned:]]
     return {'output': torch.cat(parts, dim=1)}
+
+
+def soft_cap(x, cap):
+    """Near x where |x| is small beside the cap, and never beyond the cap."""
+    return x if cap is None else torch.tanh(x / cap) * cap
 
 
 def causal_attention(attributes, q, k, v, sequenceIds):
@@ -100,12 +106,14 @@ def causal_attention(attributes, q, k, v, sequenceIds):
     rows = []
     for b in range(batch):
         for j in range(length):
-            seen = [b * length + i for i in range(j + 1) if sequenceIds[b, i] == sequenceIds[b, j]]
+            first = max(0, j + 1 - attributes.get('window', length))
+            seen = [b * length + i for i in range(first, j + 1) if sequenceIds[b, i] == sequenceIds[b, j]]
             row = []
             for head in range(heads):
                 query = q[b * length + j, head * d : (head + 1) * d]
                 columns = slice((head // group) * d, (head // group + 1) * d)
-                probabilities = torch.softmax(k[seen, columns] @ query / math.sqrt(d), dim=0)
+                scores = soft_cap(k[seen, columns] @ query / math.sqrt(d), attributes.get('softCap'))
+                probabilities = torch.softmax(scores, dim=0)
                 row.append(probabilities @ v[seen, columns])
             rows.append(torch.cat(row))
     return {'output': torch.stack(rows)}
@@ -120,8 +128,11 @@ def cached_attention(attributes, q, k, v, pastK, pastV):
         row = []
         for head in range(heads):
             columns = slice((head // group) * d, (head // group + 1) * d)
-            scores = keys[: past + i + 1, columns] @ q[i, head * d : (head + 1) * d] / math.sqrt(d)
-            row.append(torch.softmax(scores, dim=0) @ values[: past + i + 1, columns])
+            end = past + i + 1
+            seen = slice(max(0, end - attributes.get('window', end)), end)
+            scores = keys[seen, columns] @ q[i, head * d : (head + 1) * d] / math.sqrt(d)
+            weights = torch.softmax(soft_cap(scores, attributes.get('softCap')), dim=0)
+            row.append(weights @ values[seen, columns])
         rows.append(torch.cat(row))
     return {'output': torch.stack(rows)}
 
@@ -138,6 +149,11 @@ def swiglu(attributes, gate, up):
     return {'output': gate * torch.sigmoid(gate) * up}
 
 
+def geglu(attributes, gate, up):
+    """The tanh form of GELU."""
+    return {'output': 0.5 * gate * (1 + torch.tanh(math.sqrt(2 / math.pi) * (gate + 0.044715 * gate**3))) * up}
+
+
 def per_head_linear(attributes, x, weight):
     """x [N,H*i], weight [H,o,i] -> [N,H*o]"""
     width = weight.shape[2]
@@ -151,14 +167,15 @@ def gated_blend(attributes, a, b, gate):
 
 
 def vocab_cross_entropy(attributes, hidden, embedding, labels, weights):
-    log_probabilities = torch.log_softmax(hidden @ embedding.t(), dim=1)
+    log_probabilities = torch.log_softmax(soft_cap(hidden @ embedding.t(), attributes.get('softCap')), dim=1)
     per_token = -log_probabilities[torch.arange(len(labels)), labels.long()]
     correct = (log_probabilities.argmax(dim=1) == labels).double()
     return {'loss': (weights * per_token).sum(), 'perToken': per_token, 'correct': correct}
 
 
 def vocab_distillation(attributes, hidden, embedding, topIds, topLogProbs, weights):
-    log_probabilities = torch.log_softmax(hidden @ embedding.t(), dim=1).gather(1, topIds.long())
+    logits = soft_cap(hidden @ embedding.t(), attributes.get('softCap'))
+    log_probabilities = torch.log_softmax(logits, dim=1).gather(1, topIds.long())
     divergence = (topLogProbs.exp() * (topLogProbs - log_probabilities)).sum(dim=1)
     return {'loss': (weights * divergence).sum(), 'perToken': divergence}
 
@@ -208,6 +225,7 @@ OPS = {
     'silu': silu,
     'sigmoid': sigmoid,
     'swiglu': swiglu,
+    'geglu': geglu,
     'perHeadLinear': per_head_linear,
     'gatedBlend': gated_blend,
     'vocabCrossEntropy': vocab_cross_entropy,

@@ -11,3 +11,4 @@ export PYTHONDONTWRITEBYTECODE=1 OMP_NUM_THREADS="${OMP_NUM_THREADS:-2}"
 fixtures=../../test/fixtures/reference
 "$python" ops.py "$fixtures/ops"
 "$python" decoders.py "$fixtures/decoders"
+"$python" gguf_blocks.py "$fixtures/gguf-blocks.json"

@@ -35,8 +35,15 @@ export async function selectModel(context: LiftContext): Promise<void> {
       ...choices,
       {
         label: l10n.t('$(folder-opened) Open a model’s folder…'),
-        detail: l10n.t('In Hugging Face’s layout, of the families llama, mistral, qwen2 and qwen3.'),
+        detail: l10n.t(
+          'In Hugging Face’s layout, of the families llama, mistral, qwen2, qwen3, phi3 and gemma 2 and 3.',
+        ),
         take: openModelFolder,
+      },
+      {
+        label: l10n.t('$(file) Open a GGUF file…'),
+        detail: l10n.t('As Ollama, LM Studio and llama.cpp have them, of the same families.'),
+        take: openGgufFile,
       },
       { label: l10n.t('To download'), kind: QuickPickItemKind.Separator },
       ...suggested.map((model) => suggestedChoice(context, model)),
@@ -116,4 +123,14 @@ async function openModelFolder(): Promise<string | undefined> {
 
 function nameOf(folder: string): string {
   return folder.split(/[\\/]/).at(-1) ?? folder;
+}
+
+async function openGgufFile(): Promise<string | undefined> {
+  const [chosen] =
+    (await window.showOpenDialog({
+      filters: { GGUF: ['gguf'] },
+      openLabel: l10n.t('Use This Model'),
+      title: l10n.t('A model in one GGUF file'),
+    })) ?? [];
+  return chosen?.fsPath;
 }

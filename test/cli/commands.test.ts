@@ -42,7 +42,7 @@ describe('every command', () => {
   it.each(commands)('has the shared options and help: %s %s', async (...words) => {
     const { status: code, stdout } = await lift([...words.filter(Boolean), '--help']);
     expect(code).toBe(0);
-    for (const option of ['--json', '--store <dir>', '--model <dir>', '--device <name>', '--help']) {
+    for (const option of ['--json', '--store <dir>', '--model <path>', '--device <name>', '--help']) {
       expect(stdout).toContain(option);
     }
   });
@@ -348,6 +348,14 @@ describe('lift models', () => {
     const check = await lift(['models', 'check', 'other', '--text', 'outside.ts', '--json']);
     expect(check.opened[0]!.modelFolder).toBe(join(root, 'other'));
     expect(check.calls[0]!.parameters).toEqual([join(root, 'other'), 'x\n']);
+    writeFileSync(join(root, 'one.gguf'), '');
+    const file = await lift(['models', 'check', 'one.gguf', '--text', 'outside.ts', '--json']);
+    expect(file.opened[0]!.modelFolder).toBe(join(root, 'one.gguf'));
+    const blob = `sha256-${'0a'.repeat(32)}`;
+    writeFileSync(join(root, blob), '');
+    expect((await lift(['models', 'check', blob, '--json'])).opened[0]!.modelFolder).toBe(join(root, blob));
+    expect((await lift(['models', 'check', 'two.gguf'])).stderr).toMatch(/There is no folder .*two.gguf/);
+    expect((await lift(['models', 'check', 'outside.ts'])).stderr).toMatch(/outside.ts is a file/);
     expect(lastObject(check.stdout)).toEqual({
       architecture: 'llama',
       parameters: 4_000_000,

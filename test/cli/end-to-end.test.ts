@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { writeConverted } from '../fixtures/gguf-writer.ts';
+import { makeTinyModel } from '../fixtures/tiny-model.ts';
 import { lastObject } from './fake-lift.ts';
 
 const cli = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
@@ -143,6 +145,16 @@ describe('lift', () => {
     const check = await json('models', 'check', models[0]!.folder);
     expect(check.nll).toBeGreaterThan(0);
     expect(check.greedyIds).toHaveLength(32);
+  });
+
+  it('takes a GGUF file as it takes the folder of that model', async () => {
+    await makeTinyModel(join(root, 'tiny'), { dtype: 'F16' });
+    await writeConverted(join(root, 'tiny'), 'F16', join(root, 'tiny.gguf'));
+    const [ofFolder, ofFile] = [await json('models', 'check', 'tiny'), await json('models', 'check', 'tiny.gguf')];
+    expect(ofFile.nll).toBeCloseTo(ofFolder.nll as number, 5);
+    expect(ofFile.greedyIds).toEqual(ofFolder.greedyIds);
+    const status = await json('status', 'repo', '--model', 'tiny.gguf');
+    expect(status).toMatchObject({ model: 'tiny.gguf', absorbed: 0 });
   });
 
   it('keeps what was absorbed when interrupted, and goes on from there', async () => {

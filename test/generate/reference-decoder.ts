@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { adapterLayout } from '../../native-host/model/adapter-init.ts';
 import type { AdapterLayout } from '../../native-host/model/adapter-layout.ts';
-import { type ModelConfig, readModelConfig } from '../../native-host/model/config.ts';
+import type { ModelConfig } from '../../native-host/model/config.ts';
+import { openModelFolder } from '../../native-host/model/model-folder.ts';
 import {
   readSafetensors,
   readTensor,
@@ -12,7 +13,21 @@ import {
   storedTensor,
 } from '../../native-host/model/safetensors.ts';
 
-export const referenceNames = ['llama-tied', 'llama3-rope-untied', 'llama-biases', 'mistral', 'qwen2', 'qwen3'];
+export const referenceNames = [
+  ...['llama-tied', 'llama3-rope-untied', 'llama-biases', 'mistral', 'mistral-window'],
+  ...['qwen2', 'qwen2-window', 'qwen3', 'phi3-window', 'phi3-longrope'],
+  ...['gemma2', 'gemma3', 'gemma3-short'],
+];
+
+/** What the kernels of cuda lack to compute one of them. */
+export const lackOnCuda: Readonly<Record<string, RegExp>> = {
+  'mistral-window': /no 'c.*Attention' with a window/,
+  'qwen2-window': /no 'c.*Attention' with a window/,
+  'phi3-window': /no 'c.*Attention' with a window/,
+  'phi3-longrope': /no 'rope' of a part/,
+  gemma2: /no 'causalAttention' with capped scores/,
+  gemma3: /no 'c.*Attention' with a window/,
+};
 
 export interface ReferenceDecoder {
   config: ModelConfig;
@@ -22,18 +37,22 @@ export interface ReferenceDecoder {
   integers(name: string): number[];
 }
 
+/** A Hugging Face folder without a tokenizer. */
+export function referenceFolder(name: string): string {
+  return fileURLToPath(new URL(`../fixtures/reference/decoders/${name}`, import.meta.url));
+}
+
 export async function openReference(name: string): Promise<ReferenceDecoder> {
-  const folder = fileURLToPath(new URL(`../fixtures/reference/decoders/${name}`, import.meta.url));
-  const model = await readSafetensors(`${folder}/model.safetensors`);
+  const folder = referenceFolder(name);
+  const { config, tensors } = await openModelFolder(folder);
   const reference = await readSafetensors(`${folder}/reference.safetensors`);
-  const config = await readModelConfig(folder);
   const layout = adapterLayout(config, { kind: 'lora', rank: 4, alpha: 8 });
   const vector = new Float32Array(layout.length);
   for (const { name: entry, offset } of layout.entries)
     vector.set(await readTensor(storedTensor(reference, entry)), offset);
   return {
     config,
-    weights: new Map([...model.entries.keys()].map((key) => [key, storedTensor(model, key)])),
+    weights: tensors,
     lora: { layout, vector },
     integers: (tensor) => integersOf(reference, tensor),
   };

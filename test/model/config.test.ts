@@ -2,7 +2,9 @@ import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { expectedTensors, parseModelConfig, readModelConfig } from '../../native-host/model/config.ts';
+import { expectedTensors, MODEL_TYPES, parseModelConfig, readModelConfig } from '../../native-host/model/config.ts';
+import { plainTraits, withinWindow } from '../../native-host/model/decoder-traits.ts';
+import { tensorsInFiles } from '../../native-host/model/fused-modules.ts';
 import { ModelError } from '../../native-host/model/model-error.ts';
 import { tinyConfig } from '../fixtures/tiny-model.ts';
 
@@ -41,6 +43,7 @@ describe('parseModelConfig', () => {
       queryKeyNorm: false,
       bosTokenId: 1,
       eosTokenIds: [2],
+      ...plainTraits,
     });
     const parameters = [...expectedTensors(config).values()].reduce((sum, s) => sum + s.reduce((a, b) => a * b, 1), 0);
     expect(parameters).toBe(134_515_008);
@@ -89,17 +92,122 @@ describe('parseModelConfig', () => {
     expect(problemsOf({ ...tinyConfig(), rope_scaling: { rope_type: 'llama3', factor: 8 } })).toHaveLength(3);
   });
 
-  test('sliding windows are refused where they have an effect', () => {
-    const mistral = tinyConfig({ modelType: 'mistral' });
-    expect(problemsOf({ ...mistral, sliding_window: 128 })[0]).toMatch(/sliding_window 128 .*not built/);
-    expect(problemsOf({ ...mistral, sliding_window: 512 })).toEqual([]);
-    expect(problemsOf({ ...mistral, sliding_window: null })).toEqual([]);
-    for (const modelType of ['qwen2', 'qwen3'] as const) {
-      const qwen = tinyConfig({ modelType });
-      expect(problemsOf({ ...qwen, sliding_window: 128, use_sliding_window: false })).toEqual([]);
-      expect(problemsOf({ ...qwen, sliding_window: 128, use_sliding_window: true })).toHaveLength(1);
-      expect(problemsOf({ ...qwen, layer_types: ['full_attention', 'sliding_attention'] })).toHaveLength(1);
+  test('a sliding window, in the layers that have one', () => {
+    const windowOf = (config: Record<string, unknown>) => parseModelConfig(config, 'model').slidingWindow;
+    for (const modelType of ['mistral', 'phi3'] as const) {
+      const config = tinyConfig({ modelType });
+      expect(windowOf({ ...config, sliding_window: 128 })).toEqual({ positions: 128, layers: [0, 1] });
+      expect(windowOf({ ...config, sliding_window: 512 })).toBeNull();
+      expect(windowOf({ ...config, sliding_window: null })).toBeNull();
+      expect(problemsOf({ ...config, sliding_window: 0 })).toHaveLength(1);
+      expect(problemsOf({ ...config, layer_types: ['full_attention', 'sliding_attention'] })).toHaveLength(1);
     }
+    for (const modelType of ['qwen2', 'qwen3'] as const) {
+      const qwen = tinyConfig({ modelType, config: { sliding_window: 128, max_window_layers: 1 } });
+      expect(windowOf({ ...qwen, use_sliding_window: false })).toBeNull();
+      expect(windowOf({ ...qwen, use_sliding_window: true })).toEqual({ positions: 128, layers: [1] });
+      const types = ['sliding_attention', 'full_attention'];
+      const byName = windowOf({ ...qwen, use_sliding_window: true, layer_types: types });
+      expect(byName).toEqual({ positions: 128, layers: [0] });
+      expect(problemsOf({ ...qwen, layer_types: types })).toHaveLength(1);
+      expect(problemsOf({ ...qwen, use_sliding_window: true, layer_types: ['linear_attention'] })).toHaveLength(1);
+      expect(problemsOf({ ...qwen, use_sliding_window: true, max_window_layers: null })).toHaveLength(1);
+    }
+    expect(windowOf({ ...tinyConfig(), sliding_window: 128 })).toBeNull();
+    expect(problemsOf({ ...tinyConfig(), layer_types: ['full_attention', 'sliding_attention'] })).toHaveLength(1);
+  });
+
+  test('phi3: fused projections, partial rotary positions, and long contexts up to the first window', () => {
+    const phi3 = tinyConfig({ modelType: 'phi3' });
+    const plain = parseModelConfig(phi3, 'm');
+    expect(plain).toMatchObject({ fusedProjections: true, attentionBias: false, ropeFactors: null });
+    expect([...expectedTensors(plain).keys()]).toContain('model.layers.1.self_attn.k_proj.weight');
+    const inFiles = tensorsInFiles(plain, expectedTensors(plain));
+    expect(inFiles.get('model.layers.1.self_attn.qkv_proj.weight')).toEqual([128, 64]);
+    expect(inFiles.get('model.layers.1.mlp.gate_up_proj.weight')).toEqual([256, 64]);
+    expect([...inFiles.keys()].filter((name) => /(q|k|v|gate|up)_proj/.test(name.split('.').at(-2)!))).toHaveLength(4);
+
+    const factors = [1, 1.5, 2, 2.5, 3, 3.5];
+    const scaling = { type: 'longrope', short_factor: factors, long_factor: factors.map((factor) => 4 * factor) };
+    const long = { ...phi3, partial_rotary_factor: 0.75, original_max_position_embeddings: 128 };
+    const parsed = parseModelConfig({ ...long, rope_scaling: scaling }, 'm');
+    expect(parsed.partialRotaryFactor).toBe(0.75);
+    expect(parsed.maxPositionEmbeddings).toBe(128);
+    // √(1 + ln 4 ÷ ln 128)
+    const size = expect.closeTo(1.13389, 5);
+    expect(parsed.ropeFactors).toEqual({ divisors: factors, size, positions: 128 });
+    const newer = { rope_type: 'longrope', rope_theta: 10000, original_max_position_embeddings: 128, ...scaling };
+    const bare = { ...long, rope_theta: undefined, original_max_position_embeddings: undefined };
+    const inOne = parseModelConfig({ ...bare, rope_parameters: { ...newer, attention_factor: 1.25 } }, 'm');
+    expect(inOne.ropeFactors).toEqual({ divisors: factors, size: 1.25, positions: 128 });
+
+    expect(problemsOf({ ...long, rope_scaling: { ...scaling, short_factor: [1, 2] } })).toEqual([
+      'rope_scaling: short_factor is [1,2]; it must be a list of 6 numbers from 0.001 to 1000000.',
+    ]);
+    expect(problemsOf({ ...long, rope_scaling: { ...scaling, short_factor: [1, 1, 1, 1, 1, '1'] } })).toHaveLength(1);
+    expect(problemsOf({ ...long, original_max_position_embeddings: null, rope_scaling: scaling })).toHaveLength(1);
+    expect(problemsOf({ ...long, partial_rotary_factor: 0.7 })[0]).toMatch('no pairs of columns');
+    expect(problemsOf({ ...tinyConfig(), partial_rotary_factor: 0.5 })[0]).toMatch('not supported for llama');
+    expect(problemsOf({ ...tinyConfig(), rope_scaling: scaling })[0]).toMatch('"longrope" is not supported');
+  });
+
+  test('gemma 2 and 3: what the files need not say', () => {
+    const { head_dim: _, tie_word_embeddings: __, ...bare } = tinyConfig({ modelType: 'gemma2' });
+    const gemma2 = parseModelConfig({ ...bare, hidden_act: 'gelu' }, 'm');
+    expect(gemma2).toMatchObject({
+      headDim: 256,
+      tieWordEmbeddings: true,
+      activation: 'geluTanh',
+      normOffset: 1,
+      outputNorms: true,
+      embeddingScale: 8,
+      queryScalar: null,
+      scoreCap: 50,
+      logitCap: 30,
+      queryKeyNorm: false,
+      localRopeTheta: null,
+      slidingWindow: { positions: 4096, layers: [0] },
+    });
+    const uncapped = { attn_logit_softcapping: null, final_logit_softcapping: null, query_pre_attn_scalar: 144 };
+    expect(parseModelConfig({ ...bare, ...uncapped }, 'm')).toMatchObject({
+      scoreCap: null,
+      logitCap: null,
+      queryScalar: 144,
+    });
+    const names = [...expectedTensors(gemma2).keys()];
+    for (const name of ['pre_feedforward', 'post_feedforward', 'post_attention']) {
+      expect(names).toContain(`model.layers.1.${name}_layernorm.weight`);
+    }
+
+    const third = { ...bare, model_type: 'gemma3_text', rope_theta: undefined, num_hidden_layers: 13 };
+    const gemma3 = parseModelConfig(third, 'm');
+    expect(gemma3).toMatchObject({
+      scoreCap: null,
+      logitCap: null,
+      queryKeyNorm: true,
+      ropeTheta: 1e6,
+      localRopeTheta: 10_000,
+      ropeFactors: null,
+    });
+    expect(gemma3.slidingWindow!.layers).toEqual([0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 12]);
+    const two = { ...third, num_hidden_layers: 2, layer_types: ['full_attention', 'sliding_attention'] };
+    expect(parseModelConfig(two, 'm').slidingWindow!.layers).toEqual([1]);
+    const stretched = parseModelConfig({ ...two, rope_scaling: { rope_type: 'linear', factor: 8 } }, 'm');
+    expect(new Set(stretched.ropeFactors!.divisors)).toEqual(new Set([8]));
+
+    expect(problemsOf({ ...bare, hidden_activation: 'gelu' })[0]).toMatch('only "gelu_pytorch_tanh"');
+    expect(problemsOf({ ...bare, attn_logit_softcapping: 0 })).toHaveLength(1);
+    expect(problemsOf({ ...bare, rope_scaling: { rope_type: 'linear', factor: 8 } })).toHaveLength(1);
+    expect(problemsOf({ ...two, layer_types: ['full_attention'] })).toHaveLength(1);
+    expect(problemsOf({ ...two, use_bidirectional_attention: true })[0]).toMatch('from left to right');
+    expect(problemsOf({ ...tinyConfig(), rope_scaling: { rope_type: 'linear', factor: 8 } })[0]).toMatch('"linear"');
+  });
+
+  test('where windows are not built, the context ends at the window', () => {
+    const mistral = parseModelConfig({ ...tinyConfig({ modelType: 'mistral' }), sliding_window: 128 }, 'm');
+    expect(withinWindow(mistral)).toEqual({ ...mistral, maxPositionEmbeddings: 128 });
+    const llama = parseModelConfig(tinyConfig(), 'm');
+    expect(withinWindow(llama)).toBe(llama);
   });
 
   test('everything that is wrong is reported at once', () => {
@@ -136,8 +244,8 @@ describe('parseModelConfig', () => {
   });
 
   test('an unknown architecture is named, with those that are known', () => {
-    expect(problemsOf({ ...tinyConfig(), model_type: 'gemma3' })).toEqual([
-      'model_type is "gemma3"; it must be one of llama, mistral, qwen2, qwen3.',
+    expect(problemsOf({ ...tinyConfig(), model_type: 'gpt2' })).toEqual([
+      `model_type is "gpt2"; it must be one of ${MODEL_TYPES.join(', ')}.`,
     ]);
   });
 });

@@ -1,13 +1,12 @@
 import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
-import { linear } from '../../native-host/graph/ops/matmul.ts';
 import { constant, input } from '../../native-host/graph/ops/source.ts';
 import { adaptedModel, baseModel } from '../../native-host/model/adapter-graph.ts';
 import { adapterLayout, wholeModelLayout } from '../../native-host/model/adapter-init.ts';
 import type { AdapterLayout } from '../../native-host/model/adapter-layout.ts';
-import { type ModelConfig, readModelConfig } from '../../native-host/model/config.ts';
-import { decoder } from '../../native-host/model/decoder.ts';
+import type { ModelConfig } from '../../native-host/model/config.ts';
+import { decoder, logitsOf } from '../../native-host/model/decoder.ts';
+import { openModelFolder } from '../../native-host/model/model-folder.ts';
 import {
   readSafetensors,
   readTensor,
@@ -17,9 +16,9 @@ import {
 } from '../../native-host/model/safetensors.ts';
 import { type DeviceName, float32, int32 } from '../../native-host/runtime/device.ts';
 import { gradientProgram } from '../../native-host/train/program.ts';
+import { lackOnCuda, referenceFolder, referenceNames } from '../generate/reference-decoder.ts';
 import { allowedDeviation, deviation, floats, openTestDevice, testableDevices } from '../runtime/devices.ts';
 
-const names = ['llama-tied', 'llama3-rope-untied', 'llama-biases', 'mistral', 'qwen2', 'qwen3'];
 const rows = 2;
 const length = 12;
 const count = rows * length;
@@ -31,11 +30,11 @@ interface Fixture {
 }
 
 async function open(name: string): Promise<Fixture> {
-  const folder = fileURLToPath(new URL(`../fixtures/reference/decoders/${name}`, import.meta.url));
-  const model = await readSafetensors(`${folder}/model.safetensors`);
+  const folder = referenceFolder(name);
+  const { config, tensors } = await openModelFolder(folder);
   return {
-    config: await readModelConfig(folder),
-    weights: new Map([...model.entries.keys()].map((key) => [key, storedTensor(model, key)])),
+    config,
+    weights: tensors,
     reference: await readSafetensors(`${folder}/reference.safetensors`),
   };
 }
@@ -71,6 +70,8 @@ const deviceNames: DeviceName[] = testableDevices().names;
 describe.each(deviceNames)('decoders on %s', (deviceName) => {
   const device = openTestDevice(deviceName);
   afterAll(() => device.close());
+  const lacking = deviceName === 'cuda' ? Object.entries(lackOnCuda) : [];
+  const names = referenceNames.filter((name) => !lacking.some(([other]) => name === other));
 
   test.each(names)('%s: logits, base and with LoRA', async (name) => {
     const { config, weights, reference } = await open(name);
@@ -90,7 +91,7 @@ describe.each(deviceNames)('decoders on %s', (deviceName) => {
       const positions = input('positions', [count], 'int32');
       const sequenceIds = input('sequenceIds', [rows, length], 'int32');
       const { hidden, outputEmbedding } = decoder(config, model, ids, positions, { kind: 'packed', sequenceIds }, 64);
-      const program = { name, outputs: { logits: linear(hidden, outputEmbedding) } };
+      const program = { name, outputs: { logits: logitsOf(config, hidden, outputEmbedding) } };
       const executable = await device.compile(program, { weights });
       const { host } = await executable.run(tokenInputs(reference));
       expect(deviation(deviceName, floats(host.logits!), await wanted(reference, output))).toBeLessThan(
@@ -132,6 +133,15 @@ describe.each(deviceNames)('decoders on %s', (deviceName) => {
       expect(deviation(deviceName, gradient.subarray(offset, offset + size), reached, 1e-5), entry).toBeLessThan(
         allowedDeviation(deviceName, 'modelGradient'),
       );
+    }
+  });
+
+  test.runIf(lacking.length > 0)('what the device lacks is refused with a reason', async () => {
+    for (const [name, reason] of lacking) {
+      const { config, weights, reference } = await open(name);
+      const layout = adapterLayout(config, { kind: 'lora', rank: 4, alpha: 8 });
+      const vector = new Float32Array(layout.length);
+      await expect(runGradient(config, weights, reference, layout, vector), name).rejects.toThrow(reason);
     }
   });
 

@@ -8,11 +8,14 @@ import path from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { openChatTemplate } from '../../native-host/model/chat-template.ts';
 import { expectedTensors } from '../../native-host/model/config.ts';
+import { openGguf } from '../../native-host/model/gguf/gguf-model.ts';
+import { float32Rows } from '../../native-host/model/gguf/gguf-tensor.ts';
 import { ModelError } from '../../native-host/model/model-error.ts';
 import { float32Tensors, openModelFolder } from '../../native-host/model/model-folder.ts';
 import { uniformNumbers } from '../../native-host/model/random.ts';
 import { readTensor, type StoredTensor } from '../../native-host/model/safetensors.ts';
 import { openTokenizer } from '../../native-host/model/tokenizer.ts';
+import { writeConverted } from '../fixtures/gguf-writer.ts';
 import { makeTinyModel } from '../fixtures/tiny-model.ts';
 
 const CASES = Number(process.env.LIFT_FUZZ_CASES ?? 1000);
@@ -21,11 +24,15 @@ const SEED = Number(process.env.LIFT_FUZZ_SEED ?? 1);
 const MOST_MEMORY = 400e6;
 
 let folder: string;
+/** The same model in one file. */
+let single: string;
 const cleanWeights = new Map<string, Float32Array>();
 
 beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'lift-fuzz-'));
   await makeTinyModel(folder, { modelType: 'qwen3', dtype: 'BF16', shards: 2 });
+  single = path.join(folder, 'single');
+  await makeTinyModel(single, { modelType: 'llama' });
   for (const [name, tensor] of (await openModelFolder(folder)).tensors)
     cleanWeights.set(name, await readTensor(tensor));
 });
@@ -198,6 +205,37 @@ describe(`${CASES} damaged files`, () => {
       expect(tokenizer.decode(ids)).toBe(text);
       expect(tokenizer.encodeChat(text).every((id) => Number.isInteger(id) && id < 300)).toBe(true);
     }));
+
+  test('GGUF', async () => {
+    const name = 'model.gguf';
+    await writeConverted(single, 'Q8_0', path.join(folder, name));
+    const clean = await readFile(path.join(folder, name));
+    // Where the numbers of the header are; in most of the file there are only values.
+    const headerEnd = clean.length - 120_000;
+    const inHeader =
+      (mutate: Mutation): Mutation =>
+      (bytes, uniform) =>
+        Buffer.concat([mutate(bytes.subarray(0, headerEnd), uniform), bytes.subarray(headerEnd)]);
+    const largeNumber: Mutation = (bytes, uniform) => {
+      const result = Buffer.from(bytes);
+      const at = below(result.length - 8, uniform);
+      result.writeBigUInt64LE([2n ** 64n - 1n, 2n ** 63n, 2n ** 32n, 0n, 255n][below(5, uniform)]!, at);
+      return result;
+    };
+    const mutations = [flipBytes, removeRange, repeatRange, largeNumber].map(inHeader);
+    await fuzz(name, 0.25, [...mutations, truncate], async () => {
+      const { config, tensors, tokenizer, chatTemplate } = await openGguf(path.join(folder, name));
+      const shapes = expectedTensors(config);
+      expect([...tensors.keys()]).toEqual([...shapes.keys()]);
+      for (const [tensor, weight] of tensors) {
+        let count = 0;
+        for await (const slice of float32Rows(weight)) count += slice.length;
+        expect(count).toBe(shapes.get(tensor)!.reduce((a, b) => a * b, 1));
+      }
+      const ids = tokenizer.encode(chatTemplate.render([{ role: 'user', content: 'const a = [1];' }], true));
+      expect(ids.every((id) => Number.isInteger(id) && id >= 0 && id < config.vocabSize)).toBe(true);
+    });
+  });
 
   test('chat template', () =>
     fuzz('tokenizer_config.json', 0.1, OF_ANY_FILE, async () => {

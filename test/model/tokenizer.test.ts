@@ -240,6 +240,27 @@ describe('other kinds of tokenizers', () => {
     expect(tokenizer.encodeChat('<s>in</s>')).toEqual(libraryIds(json, '<s>in</s>'));
   });
 
+  test('the token that texts begin with, by itself and after another step', async () => {
+    const json = sentencePieceTokenizer();
+    const start = { SpecialToken: { id: '<s>', type_id: 0 } };
+    const template = {
+      type: 'TemplateProcessing',
+      single: [start, { Sequence: { id: 'A', type_id: 0 } }],
+      pair: [],
+      special_tokens: { '<s>': { id: '<s>', ids: [1], tokens: ['<s>'] } },
+    };
+    const steps = { type: 'Sequence', processors: [{ type: 'ByteLevel', trim_offsets: false }, template] };
+    for (const post_processor of [template, steps]) {
+      const tokenizer = await openTokenizer(await folderWith({ ...json, post_processor }));
+      const wanted = new LibraryTokenizer({ ...json, post_processor } as Json, {}).encode('the').ids;
+      expect([tokenizer.startToken, ...tokenizer.encode('the')]).toEqual(wanted);
+    }
+    const without = { ...template, single: template.single.slice(1) };
+    for (const post_processor of [null, without, { ...template, special_tokens: {} }, { type: 'TemplateProcessing' }]) {
+      expect((await openTokenizer(await folderWith({ ...json, post_processor }))).startToken).toBeNull();
+    }
+  });
+
   test('a space before the first section only', async () => {
     const json = sentencePieceTokenizer();
     json.normalizer = null;

@@ -240,6 +240,10 @@ export const window = {
     const answer = editor.answers.shift();
     return answer === undefined ? undefined : items.find(({ label }) => label.includes(answer));
   },
+  async showOpenDialog() {
+    const answer = editor.answers.shift();
+    return answer === undefined ? undefined : [{ fsPath: answer }];
+  },
   async withProgress<T>(_: unknown, task: (progress: unknown, token: unknown) => Promise<T>) {
     const report = ({ message }: { message: string }) => editor.messages.push(message);
     return task({ report }, new CancellationTokenSource().token);

@@ -1,9 +1,10 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type AdapterSettings, adapterLayout } from '../../native-host/model/adapter-init.ts';
 import type { AdapterLayout } from '../../native-host/model/adapter-layout.ts';
 import type { ModelConfig } from '../../native-host/model/config.ts';
+import { plainTraits } from '../../native-host/model/decoder-traits.ts';
 import { readSafetensors, readTensor, storedTensor, writeSafetensors } from '../../native-host/model/safetensors.ts';
 import { exportPeft } from '../../native-host/store/peft-export.ts';
 import { importPeft } from '../../native-host/store/peft-import.ts';
@@ -31,6 +32,7 @@ const config: ModelConfig = {
   queryKeyNorm: true,
   bosTokenId: null,
   eosTokenIds: [],
+  ...plainTraits,
 };
 const modules = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'];
 const lora = adapterLayout(config, { kind: 'lora', rank: 3, alpha: 6 });
@@ -138,6 +140,101 @@ test('dense deltas are written as LoRA of full rank whose product is exactly the
     }
   }
   expect(await importPeft(folder, expectedLayout)).toEqual({ layout: full, vector, ...base });
+});
+
+describe('of a model whose files hold query, key and value as one matrix', () => {
+  interface PeftScales {
+    r: number;
+    lora_alpha: number;
+    rank_pattern: Record<string, number>;
+    alpha_pattern: Record<string, number>;
+  }
+
+  /** B · A · alpha / rank of one module as the file says it. */
+  async function changeOf(path: string): Promise<Float32Array> {
+    const [a, b] = [await tensorOf(`${path}.lora_A.weight`), await tensorOf(`${path}.lora_B.weight`)];
+    const [rank, inner] = a.shape as [number, number];
+    const module = path.split('.').at(-1)!;
+    const { r, lora_alpha, rank_pattern, alpha_pattern } = configOf() as unknown as PeftScales;
+    expect(rank_pattern[module] ?? r).toBe(rank);
+    const scale = (alpha_pattern[module] ?? lora_alpha) / rank;
+    const product = new Float32Array(b.shape[0]! * inner);
+    for (let row = 0; row < b.shape[0]!; row++) {
+      for (let column = 0; column < inner; column++) {
+        let sum = 0;
+        for (let k = 0; k < rank; k++) sum += b.data[row * rank + k]! * a.data[k * inner + column]!;
+        product[row * inner + column] = scale * sum;
+      }
+    }
+    return product;
+  }
+
+  test.each([
+    ['lora', lora],
+    ['full', full],
+  ] as const)('%s changes the one matrix as it changes its parts, and comes back exactly', async (_, layout) => {
+    const vector = vectorOf(layout, 3);
+    const plain = join(temporary.path, 'plain');
+    await exportPeft(layout, vector, base, plain);
+    await exportPeft(layout, vector, base, folder, true);
+    expect(configOf().target_modules).toEqual(['qkv_proj', 'o_proj', 'gate_up_proj', 'down_proj']);
+    const fusedFolder = folder;
+    for (const [fused, parts] of [
+      ['self_attn.qkv_proj', ['self_attn.q_proj', 'self_attn.k_proj', 'self_attn.v_proj']],
+      ['self_attn.o_proj', ['self_attn.o_proj']],
+      ['mlp.gate_up_proj', ['mlp.gate_proj', 'mlp.up_proj']],
+    ] as const) {
+      const path = 'base_model.model.model.layers.1';
+      folder = fusedFolder;
+      const whole = await changeOf(`${path}.${fused}`);
+      folder = plain;
+      let row = 0;
+      for (const part of parts) {
+        const change = await changeOf(`${path}.${part}`);
+        for (const [i, value] of change.entries()) expect(whole[row + i]).toBeCloseTo(value, 5);
+        row += change.length;
+      }
+      expect(row).toBe(whole.length);
+    }
+    expect(await importPeft(fusedFolder, expectedLayout, true)).toEqual({ layout, vector, ...base });
+    await expect(importPeft(fusedFolder, expectedLayout)).rejects.toThrow(
+      'layers.0.qkv_proj is adapted, but the base model has no such layer',
+    );
+  });
+
+  test("PEFT's own LoRA, one for the whole matrix, gives each part the same A", async () => {
+    await exportPeft(lora, vectorOf(lora, 4), base, folder, true);
+    changeConfig({ rank_pattern: {}, alpha_pattern: {} });
+    await changeTensors(({ name, shape, data }) => {
+      // Rank 3 throughout: the first rows of A and the first columns of B.
+      if (name.includes('lora_A')) return { name, shape: [3, shape[1]!], data: data.slice(0, 3 * shape[1]!) };
+      const columns = shape[1]!;
+      const kept = data.map((_, i) => ((i * 7) % 13) / 8 - 0.7).filter((_, i) => i % columns < 3);
+      return { name, shape: [shape[0]!, 3], data: kept };
+    });
+    const { layout, vector } = await importPeft(folder, expectedLayout, true);
+    expect(layout).toEqual(lora);
+    const part = (name: string) => {
+      const { offset, shape } = layout.entries.find((entry) => entry.name === name)!;
+      return vector.subarray(offset, offset + shape[0]! * shape[1]!);
+    };
+    const path = 'base_model.model.model.layers.0.self_attn.qkv_proj';
+    const [a, b] = [await tensorOf(`${path}.lora_A.weight`), await tensorOf(`${path}.lora_B.weight`)];
+    let start = 0;
+    for (const module of ['q_proj', 'k_proj', 'v_proj']) {
+      expect(part(`layers.0.${module}.lora_A`)).toEqual(a.data);
+      const rows = part(`layers.0.${module}.lora_B`);
+      expect(rows).toEqual(b.data.slice(start, start + rows.length));
+      start += rows.length;
+    }
+    expect(start).toBe(b.data.length);
+  });
+
+  test('a higher rank that is not made of blocks is refused', async () => {
+    await exportPeft(lora, vectorOf(lora, 5), base, folder, true);
+    await changeTensors(({ name, shape, data }) => ({ name, shape, data: data.map((value) => value + 1) }));
+    await expect(importPeft(folder, expectedLayout, true)).rejects.toThrow(/not made of blocks/);
+  });
 });
 
 test('half-precision tensors, the name "default" left in, and options without effect are read', async () => {

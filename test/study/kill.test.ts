@@ -22,7 +22,7 @@ import { openStore } from './native-host/store/adapter-store.ts';
 import { absorb } from './native-host/study/absorb.ts';
 const [workerFile, modelFolder, cacheFolder, storeFolder, folder, epochs] = process.argv.slice(2);
 const device = openOnnxDevice('cpu', new URL(workerFile), 2);
-const model = await openBaseModel(modelFolder, cacheFolder);
+const model = await openBaseModel(modelFolder, { folder: cacheFolder, form: 'F32' });
 const adapter = openStore(storeFolder).adapter(folder, model.key);
 const control = {
   signal: new AbortController().signal,

@@ -26,7 +26,7 @@ export class StudyFixture {
   static async open(): Promise<StudyFixture> {
     const path = await mkdtemp(join(tmpdir(), 'lift-study-'));
     await makeTinyModel(join(path, 'model'));
-    const model = await openBaseModel(join(path, 'model'), join(path, 'cache'));
+    const model = await openBaseModel(join(path, 'model'), { folder: join(path, 'cache'), form: 'F32' });
     return new StudyFixture(path, openTestDevice(), model, openStore(join(path, 'store')));
   }
 

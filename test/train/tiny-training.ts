@@ -14,7 +14,7 @@ import { type Lesson, questionLesson, segmentLesson } from '../../native-host/tr
 import { measureItems, recallItems } from '../../native-host/train/measure.ts';
 import type { BatchShape } from '../../native-host/train/program.ts';
 import { Trainer, type TrainerState } from '../../native-host/train/trainer.ts';
-import { makeTinyModel } from '../fixtures/tiny-model.ts';
+import { makeTinyModel, type TinyModelOptions } from '../fixtures/tiny-model.ts';
 
 export const shape: BatchShape = { rows: 2, length: 64 };
 export const settings: LiftSettings = {
@@ -40,10 +40,10 @@ export interface TinyModel {
   remove(): Promise<void>;
 }
 
-export async function openTinyModel(seed = 1): Promise<TinyModel> {
+export async function openTinyModel(seed = 1, options: TinyModelOptions = {}): Promise<TinyModel> {
   const folder = await mkdtemp(join(tmpdir(), 'lift-tiny-'));
-  await makeTinyModel(join(folder, 'model'), { seed });
-  const model = await openBaseModel(join(folder, 'model'), join(folder, 'cache'));
+  await makeTinyModel(join(folder, 'model'), { seed, ...options });
+  const model = await openBaseModel(join(folder, 'model'), { folder: join(folder, 'cache'), form: 'F32' });
   return { model, folder, remove: () => rm(folder, { recursive: true, force: true }) };
 }
 

@@ -7,18 +7,23 @@ export interface AttentionShape {
   keyValueHeads: number;
   /** Head size D. */
   headDim: number;
+  /** How many positions a position sees, itself included; absent: all before it. */
+  window?: number;
+  /** Scores s become c · tanh(s / c), of a size below c; absent: they stay. */
+  softCap?: number;
 }
 
 const ropeOp: Op = {
   name: 'rope',
   shape: (inputs, { headDim }) => {
     const [x, positions, cosines, sines] = inputs;
+    const half = cosines!.shape[1] as number;
     const fits =
       (x!.shape[1] as number) % headDim === 0 &&
       positions!.dtype === 'int32' &&
-      cosines!.shape[1] === headDim / 2 &&
-      sines!.shape[1] === headDim / 2;
-    requireShapes(fits, 'rope', inputs, 'x [N, H·D], int32 positions [N], cosines and sines [P, D/2]');
+      half <= headDim / 2 &&
+      sines!.shape[1] === half;
+    requireShapes(fits, 'rope', inputs, 'x [N, H·D], int32 positions [N], cosines and sines [P, R/2], R ≤ D');
     return [{ shape: x!.shape, dtype: 'float32' }];
   },
   vjp: ({ inputs: [, positions, cosines, sines], attributes }, [cotangent]) => [
@@ -31,7 +36,8 @@ const ropeOp: Op = {
 
 /**
  * Rotary position embedding in Hugging Face's rotate-half convention: x [N, H·D], int32 positions [N], tables of
- * cosines and sines [P, D/2] by position. Source: Su et al., "RoFormer", 2021.
+ * cosines and sines [P, R/2] by position, for the first R columns of each head; the rest stays as it is.
+ * Source: Su et al., "RoFormer", 2021.
  */
 export function rope(x: Value, positions: Value, cosines: Value, sines: Value, headDim: number): Value {
   return applyOne(ropeOp, [x, positions, cosines, sines], { headDim, inverse: false });
@@ -67,7 +73,8 @@ const causalAttentionGradOp: Op = {
 
 /**
  * Grouped-query attention within packed rows: q [N, H·D], k and v [N, G·D], int32 sequenceIds [B, T]. A position sees
- * itself and the earlier positions of its row that carry the same sequence id. Scores are scaled by 1/√D.
+ * itself and the earlier positions of its row that carry the same sequence id, as far back as the window reaches. Scores
+ * are scaled by 1/√D.
  */
 export function causalAttention(q: Value, k: Value, v: Value, sequenceIds: Value, shape: AttentionShape): Value {
   return applyOne(causalAttentionOp, [q, k, v, sequenceIds], { ...shape });

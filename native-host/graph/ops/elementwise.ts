@@ -74,6 +74,22 @@ export function silu(x: Value): Value {
   return multiply(x, sigmoid(x));
 }
 
+/** cap · tanh(x / cap): about x where that is small beside the cap, and never beyond it. */
+export function softCapped(x: Value, cap: number): Value {
+  return affine(sigmoid(scale(x, 2 / cap)), 2 * cap, -cap);
+}
+
+/**
+ * gelu(gate) · up, of equal shape, with the approximation gelu(x) = x / 2 · (1 + tanh(√(2/π) · (x + 0.044715 · x³))).
+ * Source: Hendrycks and Gimpel, "Gaussian Error Linear Units", 2016.
+ */
+export function geglu(gate: Value, up: Value): Value {
+  const cubic = scale(multiply(multiply(gate, gate), gate), 0.044715);
+  // (1 + tanh(y)) / 2 = sigmoid(2 · y)
+  const share = sigmoid(scale(add(gate, cubic), 2 * Math.sqrt(2 / Math.PI)));
+  return multiply(multiply(gate, share), up);
+}
+
 const swigluOp: Op = {
   name: 'swiglu',
   shape: sameShapes('swiglu'),

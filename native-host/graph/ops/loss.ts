@@ -52,9 +52,19 @@ export interface TokenLoss {
   correct: Value;
 }
 
-/** Next-token loss: hidden [N, C], embedding [V, C], int32 labels [N] in 0…V−1, weights [N] (0 leaves a row out). */
-export function vocabCrossEntropy(hidden: Value, embedding: Value, labels: Value, weights: Value): TokenLoss {
-  const [loss, perToken, correct] = apply(vocabCrossEntropyOp, [hidden, embedding, labels, weights]);
+/**
+ * Next-token loss: hidden [N, C], embedding [V, C], int32 labels [N] in 0…V−1, weights [N] (0 leaves a row out). With a
+ * cap c the logits z are c · tanh(z / c).
+ */
+export function vocabCrossEntropy(
+  hidden: Value,
+  embedding: Value,
+  labels: Value,
+  weights: Value,
+  softCap: number | null = null,
+): TokenLoss {
+  const attributes = softCap === null ? {} : { softCap };
+  const [loss, perToken, correct] = apply(vocabCrossEntropyOp, [hidden, embedding, labels, weights], attributes);
   return { loss: loss!, perToken: perToken!, correct: correct! };
 }
 
@@ -76,7 +86,8 @@ const vocabDistillationOp: Op = {
 
 /**
  * Σ weights · KL(teacher ‖ student) over the teacher's K likeliest tokens: hidden [N, C], embedding [V, C], int32
- * topIds [N, K], topLogProbabilities [N, K] (as the teacher gave them, not renormalised), weights [N].
+ * topIds [N, K], topLogProbabilities [N, K] (as the teacher gave them, not renormalised), weights [N]. `softCap` as for
+ * vocabCrossEntropy.
  */
 export function vocabDistillation(
   hidden: Value,
@@ -84,7 +95,9 @@ export function vocabDistillation(
   topIds: Value,
   topLogProbabilities: Value,
   weights: Value,
+  softCap: number | null = null,
 ): { loss: Value; perToken: Value } {
-  const [loss, perToken] = apply(vocabDistillationOp, [hidden, embedding, topIds, topLogProbabilities, weights]);
+  const inputs = [hidden, embedding, topIds, topLogProbabilities, weights];
+  const [loss, perToken] = apply(vocabDistillationOp, inputs, softCap === null ? {} : { softCap });
   return { loss: loss!, perToken: perToken! };
 }

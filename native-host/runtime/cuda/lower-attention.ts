@@ -18,6 +18,7 @@ export const attentionLowerings: Record<string, Lowering> = {
     const inputs = packedInputs(context, node);
     const out = context.write(node.outputs[0]!, 'bfloat16');
     const sizes = packedSizes(node);
+    refuseUnbuilt(node, sizes.length);
     const { capability } = context.options;
     const wantsGradient = context.gradientOf.has(node);
     const logSumExp = context.builder.scratch('float32', [sizes.rows * sizes.heads * sizes.length]);
@@ -52,6 +53,7 @@ export const attentionLowerings: Record<string, Lowering> = {
     const { heads, keyValueHeads, headDim } = node.attributes;
     const sizes: AttentionSizes = { rows: 1, length: q!.shape[0]!, heads, keyValueHeads, headDim };
     const [keys, values] = [k!, v!].map((fresh, i) => withPast(context, node.inputs[3 + i]!, fresh));
+    refuseUnbuilt(node, keys!.all.shape[0]!);
     const inputs = { q: matrix(q!), k: matrix(keys!.all), v: matrix(values!.all), past: keys!.past };
     const { capability } = context.options;
     if (sizes.length > mostVectorRows) {
@@ -78,6 +80,15 @@ export const attentionLowerings: Record<string, Lowering> = {
     context.builder.launch(gatedBlendGrad(inputs, { ofA: ofA!, ofB: ofB!, ofGate: ofGate! }, headsOf(node)));
   },
 };
+
+/** The kernels know no cap, and no window, which makes no difference up to its own length. */
+function refuseUnbuilt({ op, attributes: { window, softCap } }: Node, positions: number): void {
+  if (softCap !== undefined) throw new Error(`the cuda backend has no '${op.name}' with capped scores`);
+  if (window === undefined || positions <= window) return;
+  throw new Error(
+    `the cuda backend has no '${op.name}' with a window: ${positions} positions of which ${window} are seen`,
+  );
+}
 
 function packedInputs(context: LoweringContext, { inputs }: Node) {
   const [q, k, v] = inputs.slice(0, 3).map((value) => matrix(context.read(value, 'bfloat16')));

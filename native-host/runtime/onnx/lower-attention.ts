@@ -2,7 +2,7 @@ import type { AttentionShape } from '../../graph/ops/attention.ts';
 import type { Node } from '../../graph/value.ts';
 import type { OnnxBuilder } from './builder.ts';
 import type { Lowering } from './lower.ts';
-import { maskedScore } from './lower-causal-attention.ts';
+import { capScores, maskedScore } from './lower-causal-attention.ts';
 
 export const attentionLowerings: Record<string, Lowering> = {
   rope: ({ builder, inputs: [x, positions, cosines, sines], node }) => {
@@ -11,7 +11,9 @@ export const attentionLowerings: Record<string, Lowering> = {
     const rows = builder.one('Unsqueeze', [x!, builder.int64([0])]);
     const positionRow = builder.one('Unsqueeze', [builder.cast(positions!, 'int64'), builder.int64([0])]);
     const signedSines = inverse ? builder.one('Neg', [sines!]) : sines!;
-    const attributes = { num_heads: width / headDim, interleaved: 0 };
+    const columns = 2 * (node.inputs[2]!.shape[1] as number);
+    const partial = columns === headDim ? {} : { rotary_embedding_dim: columns };
+    const attributes = { num_heads: width / headDim, interleaved: 0, ...partial };
     const turned = builder.one(
       'RotaryEmbedding',
       [rows, positionRow, cosines!, signedSines],
@@ -22,7 +24,7 @@ export const attentionLowerings: Record<string, Lowering> = {
   },
 
   cachedAttention: ({ builder, inputs: [q, k, v, pastK, pastV], node, saved }) => {
-    const { heads, keyValueHeads, headDim } = node.attributes as unknown as AttentionShape;
+    const { heads, keyValueHeads, headDim, window, softCap } = node.attributes as unknown as AttentionShape;
     const keys = builder.one('Concat', [pastK!, k!], { axis: 0 });
     const values = builder.one('Concat', [pastV!, v!], { axis: 0 });
     saved.set(node, { keys, values });
@@ -31,9 +33,10 @@ export const attentionLowerings: Record<string, Lowering> = {
     // Query heads of one key/value head go below one another: [G, H/G·n, D].
     const queries = builder.reshape(headsFirst(q!, heads), [keyValueHeads, -1, headDim]);
     const scores = builder.product(queries, headsFirst(keys, keyValueHeads), false, true, 1 / Math.sqrt(headDim));
-    const { rows, mask } = cacheMask(builder, k!, pastK!);
+    const { capped } = capScores(builder, scores, softCap);
+    const { rows, mask } = cacheMask(builder, k!, pastK!, window);
     const perHead = builder.one('Reshape', [
-      scores,
+      capped,
       builder.one('Concat', [builder.int64([heads]), rows, builder.int64([-1])], { axis: 0 }),
     ]);
     const weights = builder.one('Softmax', [builder.one('Add', [perHead, mask])], { axis: -1 });
@@ -72,7 +75,12 @@ export const attentionLowerings: Record<string, Lowering> = {
 };
 
 /** Additive mask [n, t + n] for n new positions after t cached ones, and n as a tensor [1]. */
-function cacheMask(builder: OnnxBuilder, newRows: string, past: string): { rows: string; mask: string } {
+function cacheMask(
+  builder: OnnxBuilder,
+  newRows: string,
+  past: string,
+  window: number | undefined,
+): { rows: string; mask: string } {
   const rows = builder.one('Shape', [newRows], { start: 0, end: 1 });
   const before = builder.one('Shape', [past], { start: 0, end: 1 });
   const zero = builder.int64([0], []);
@@ -84,7 +92,12 @@ function cacheMask(builder: OnnxBuilder, newRows: string, past: string): { rows:
     builder.one('Range', [scalarOf(before), total, one]),
     builder.int64([1]),
   ]);
-  const allowed = builder.one('LessOrEqual', [keyIndex, queryIndex]);
+  const notLater = builder.one('LessOrEqual', [keyIndex, queryIndex]);
+  const within = () => {
+    const last = builder.one('Add', [keyIndex, builder.int64([window!], [])]);
+    return builder.one('And', [notLater, builder.one('Greater', [last, queryIndex])]);
+  };
+  const allowed = window === undefined ? notLater : within();
   return { rows, mask: builder.one('Where', [allowed, builder.float(0), builder.float(maskedScore)]) };
 }
 

@@ -33,8 +33,10 @@ export const causalAttentionLowerings: Record<string, Lowering> = {
       const keys = firstRows(builder, allKeys, end, layout);
       const values = firstRows(builder, allValues, end, layout);
       const scores = builder.product(queries, keys, false, true, scaleOf(layout));
-      const perHead = builder.reshape(scores, [layout.batch, layout.heads, end - start, end]);
-      const allowed = builder.one('Add', [perHead, blockMask(builder, sequenceIds!, layout.length, start, end)]);
+      const { capped, tanh } = capScores(builder, scores, layout.softCap);
+      if (tanh !== null) kept[`tanh ${i}`] = tanh;
+      const perHead = builder.reshape(capped, [layout.batch, layout.heads, end - start, end]);
+      const allowed = builder.one('Add', [perHead, blockMask(builder, sequenceIds!, layout, start, end)]);
       const weights = groupHeads(builder, builder.one('Softmax', [allowed], { axis: -1 }), layout, end);
       Object.assign(kept, { [`queries ${i}`]: queries, [`keys ${i}`]: keys, [`values ${i}`]: values });
       kept[`weights ${i}`] = weights;
@@ -44,7 +46,8 @@ export const causalAttentionLowerings: Record<string, Lowering> = {
     return [fromHeads(builder, joinRows(builder, mixed), layout.heads * layout.headDim)];
   },
 
-  // With P = softmax(s·QKᵀ + mask): dV = Pᵀ·dO, dS = P·(dO·Vᵀ − rowsum(dO·O)), dQ = s·dS·K, dK = s·dSᵀ·Q.
+  // With P = softmax(s·QKᵀ + mask): dV = Pᵀ·dO, dS = P·(dO·Vᵀ − rowsum(dO·O)), dQ = s·dS·K, dK = s·dSᵀ·Q. Of capped scores
+  // c·tanh(S/c) the gradient is dS·(1 − tanh²).
   causalAttentionGrad: ({ builder, inputs: [, , , , output, cotangent], node, saved }) => {
     const { forward } = node.attributes;
     const layout = layoutOf(forward);
@@ -67,7 +70,8 @@ export const causalAttentionLowerings: Record<string, Lowering> = {
       const ofOutput = groupHeads(builder, outputBlocks[i]!, layout);
       const ofWeights = builder.product(ofOutput, part('values'), false, true);
       const centred = builder.one('Sub', [ofWeights, groupHeads(builder, sumBlocks[i]!, layout, 1)]);
-      const ofScores = builder.one('Mul', [centred, part('weights')]);
+      const ofCapped = builder.one('Mul', [centred, part('weights')]);
+      const ofScores = layout.softCap === undefined ? ofCapped : throughTanh(builder, ofCapped, part('tanh'));
       const ofBlock = builder.product(ofScores, part('keys'), false, false, scale);
       ofQueries.push(ungroupHeads(builder, ofBlock, layout, end - start));
       ofKeys.push(builder.product(ofScores, part('queries'), true, false, scale));
@@ -95,6 +99,22 @@ function layoutOf(node: Node): Layout {
   const bound = (i: number) => Math.floor((i * length) / count);
   const blocks = Array.from({ length: count }, (_, i) => ({ start: bound(i), end: bound(i + 1) }));
   return { ...shape, batch, length, blocks };
+}
+
+/** Scores as the softmax takes them: cap · tanh(scores / cap), and the tanh; or as they are. */
+export function capScores(
+  builder: OnnxBuilder,
+  scores: string,
+  cap: number | undefined,
+): { capped: string; tanh: string | null } {
+  if (cap === undefined) return { capped: scores, tanh: null };
+  const tanh = builder.one('Tanh', [builder.one('Mul', [scores, builder.float(1 / cap)])]);
+  return { capped: builder.one('Mul', [tanh, builder.float(cap)]), tanh };
+}
+
+function throughTanh(builder: OnnxBuilder, cotangent: string, tanh: string): string {
+  const slope = builder.one('Sub', [builder.float(1), builder.one('Mul', [tanh, tanh])]);
+  return builder.one('Mul', [cotangent, slope]);
 }
 
 const scaleOf = ({ headDim }: Layout) => 1 / Math.sqrt(headDim);
@@ -147,17 +167,22 @@ function sumOfFirstRows(builder: OnnxBuilder, parts: readonly string[], { blocks
 }
 
 /** Additive mask [B, 1, end − start, end] of the queries from start to end: rows of the mask over all positions. */
-function blockMask(builder: OnnxBuilder, sequenceIds: string, length: number, start: number, end: number): string {
-  const mask = packedMask(builder, sequenceIds, length);
-  if (end - start === length) return mask;
+function blockMask(builder: OnnxBuilder, sequenceIds: string, layout: Layout, start: number, end: number): string {
+  const mask = packedMask(builder, sequenceIds, layout);
+  if (end - start === layout.length) return mask;
   return builder.one('Slice', [mask, builder.int64([start, 0]), builder.int64([end, end]), builder.int64([2, 3])]);
 }
 
-/** Additive mask [B, 1, T, T]: 0 where the key is of the same sequence and not later, else a large negative number. */
-function packedMask(builder: OnnxBuilder, sequenceIds: string, length: number): string {
-  const causal = builder.once(`triangle ${length}`, () => {
+/**
+ * Additive mask [B, 1, T, T]: 0 where the key is of the same sequence, not later and within the window, else a large
+ * negative number.
+ */
+function packedMask(builder: OnnxBuilder, sequenceIds: string, { length, window = length }: Layout): string {
+  const causal = builder.once(`triangle ${length} ${window}`, () => {
     const triangle = new Uint8Array(length * length);
-    for (let row = 0; row < length; row++) triangle.fill(1, row * length, row * length + row + 1);
+    for (let row = 0; row < length; row++) {
+      triangle.fill(1, row * length + Math.max(0, row + 1 - window), row * length + row + 1);
+    }
     return builder.constant('bool', [length, length], triangle);
   });
   const rows = builder.one('Unsqueeze', [sequenceIds, builder.int64([1, 3])]);

@@ -22,9 +22,12 @@ export function logitBytes(node: Node): number {
 interface Slice {
   /** Names of this slice's rows of hidden [R, C], weights [R] and the op's other inputs. */
   parts: string[];
+  /** Capped where the op asks for it. */
   logits: string;
   /** Softmax of the logits [R, V]. */
   probabilities: string;
+  /** How the capped logits change with the others [R, V]; null where nothing is capped. */
+  slopes: string | null;
 }
 
 /**
@@ -57,8 +60,8 @@ function lossOverSlices(
     for (let i = 0; i < count; i++) {
       const parts = slicesOf.map((names) => names[i]!);
       if (done.length > 0) parts[0] = builder.after(parts[0]!, done);
-      const logits = builder.product(parts[0]!, embedding, false, true);
-      const slice = { parts, logits, probabilities: builder.one('Softmax', [logits], { axis: -1 }) };
+      const { logits, slopes } = capLogits(builder, builder.product(parts[0]!, embedding, false, true), node);
+      const slice = { parts, logits, slopes, probabilities: builder.one('Softmax', [logits], { axis: -1 }) };
       const loss = lossOf(builder, slice);
       perToken.push(loss.perToken);
       if (loss.correct !== undefined) correct.push(loss.correct);
@@ -79,11 +82,27 @@ function lossOverSlices(
   };
 }
 
+/** Logits z as c · tanh(z / c), with the slopes 1 − tanh², where the op has a cap c. */
+function capLogits(builder: OnnxBuilder, logits: string, node: Node): { logits: string; slopes: string | null } {
+  const { softCap } = node.attributes;
+  if (softCap === undefined) return { logits, slopes: null };
+  const tanh = builder.one('Tanh', [builder.one('Mul', [logits, builder.float(1 / softCap)])]);
+  const slopes = builder.one('Sub', [builder.float(1), builder.one('Mul', [tanh, tanh])]);
+  return { logits: builder.one('Mul', [tanh, builder.float(softCap)]), slopes };
+}
+
 /** What the forward op's lowering has already computed. */
 const savedGradient: Lowering = ({ node, saved }) => {
   const { hidden, embedding } = saved.get(node.attributes.forward)!;
   return node.attributes.wantsEmbedding ? [hidden!, embedding!] : [hidden!];
 };
+
+/** Values [R, V] or those of the ids [R, K], times the slopes where there are any. */
+function sloped(builder: OnnxBuilder, values: string, { slopes }: Slice, ids: string | null = null): string {
+  if (slopes === null) return values;
+  const wanted = ids === null ? slopes : builder.one('GatherElements', [slopes, ids], { axis: 1 });
+  return builder.one('Mul', [values, wanted]);
+}
 
 const column = (builder: OnnxBuilder, x: string) => builder.one('Unsqueeze', [x, builder.int64([1])]);
 
@@ -108,15 +127,20 @@ export const lossLowerings: Record<string, Lowering> = {
       };
     },
     // d/dlogits = w·(p − onehot), so d/dhidden = w·(p·E − E[label]) and d/dE = (w·p)ᵀ·h − rows w·h added at the labels.
-    (builder, { parts: [hidden, labels, weights], probabilities }, embedding, wantsEmbedding) => {
+    // Of capped logits both parts are times the slopes.
+    (builder, slice, embedding, wantsEmbedding) => {
+      const [hidden, labels, weights] = slice.parts;
       const w = column(builder, weights!);
+      const probabilities = sloped(builder, slice.probabilities, slice);
       const expected = builder.product(probabilities, embedding);
-      const target = builder.one('Gather', [embedding, labels!], { axis: 0 });
+      const label = column(builder, labels!);
+      const target = sloped(builder, builder.one('Gather', [embedding, labels!], { axis: 0 }), slice, label);
       const ofHidden = builder.one('Mul', [builder.one('Sub', [expected, target]), w]);
       if (!wantsEmbedding) return [ofHidden];
       const weighted = builder.one('Mul', [hidden!, w]);
       const spread = builder.product(probabilities, weighted, true, false);
-      return [ofHidden, addRowsAt(builder, spread, labels!, builder.one('Neg', [weighted]))];
+      const ofLabels = sloped(builder, builder.one('Neg', [weighted]), slice, label);
+      return [ofHidden, addRowsAt(builder, spread, labels!, ofLabels)];
     },
   ),
   vocabCrossEntropyGrad: savedGradient,
@@ -129,10 +153,13 @@ export const lossLowerings: Record<string, Lowering> = {
       return { perToken: builder.reshape(builder.reduceLast('ReduceSum', terms), [-1]) };
     },
     // With t the teacher's probabilities: d/dlogits = w·(p·Σt − t), so d/dhidden = w·(Σt·(p·E) − Σ t·E[id]).
-    (builder, { parts: [hidden, ids, teacher, weights], probabilities }, embedding, wantsEmbedding) => {
+    (builder, slice, embedding, wantsEmbedding) => {
+      const [hidden, ids, teacher, weights] = slice.parts;
       const w = column(builder, weights!);
-      const mass = builder.one('Exp', [teacher!]);
-      const total = builder.reduceLast('ReduceSum', mass);
+      const taught = builder.one('Exp', [teacher!]);
+      const total = builder.reduceLast('ReduceSum', taught);
+      const mass = sloped(builder, taught, slice, ids!);
+      const probabilities = sloped(builder, slice.probabilities, slice);
       const expected = builder.one('Mul', [builder.product(probabilities, embedding), total]);
       const rows = builder.one('Gather', [embedding, ids!], { axis: 0 });
       const row = builder.product(builder.one('Unsqueeze', [mass, builder.int64([1])]), rows);

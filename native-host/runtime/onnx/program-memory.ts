@@ -43,6 +43,7 @@ export function peakBytes(program: Program): number {
     if (node.op.name === 'causalAttention') {
       hold(attentionWeightBytes(node), gradientOf.get(node) ?? node);
       hold(2 * attentionWeightBytes(node), node);
+      if (node.attributes.softCap !== undefined) hold(attentionWeightBytes(node), gradientOf.get(node) ?? node);
     }
     // Logits and probabilities of a slice.
     if (node.op.name === 'vocabCrossEntropy' || node.op.name === 'vocabDistillation') hold(2 * logitBytes(node), node);

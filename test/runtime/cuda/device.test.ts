@@ -163,7 +163,7 @@ describe('frozen weights', () => {
   test.each(['F32', 'F16', 'BF16'] as const)('%s files are read as they are', async (dtype) => {
     const folder = join(tiny.folder, dtype);
     await makeTinyModel(folder, { dtype });
-    const model = await openBaseModel(folder, null);
+    const model = await openBaseModel(folder, { folder: '', form: 'asStored' });
     expect(model.weights.get(name)!.dtype).toBe(dtype);
     const [got, wanted] = [await run(card, model.weights), await run(cpu, tiny.model.weights)];
     expect(deviation('cuda', floats(got.host.y!), floats(wanted.host.y!))).toBeLessThan(0.01);

@@ -171,6 +171,24 @@ describe('the choice of a device', () => {
     expect(() => chooseDevice('cuda', large, files)).toThrow('take a smaller model');
   });
 
+  test('a model that the kernels cannot compute gives webgpu, with the reason, unless cuda was asked for', () => {
+    tellDriver({ FAKE_CUDA_MEMORY: 4 * 2 ** 30 });
+    const phi3 = tinyConfig({ modelType: 'phi3', config: { partial_rotary_factor: 0.75 } });
+    const partial = { config: parseModelConfig(phi3, 'tiny'), parameters: 150_000 };
+    const reason = "this phi3 model turns 75 % of each head's columns, and the kernels turn all";
+    expect(chooseDevice('auto', partial, files)).toEqual({
+      name: 'webgpu',
+      cuda: null,
+      reason: `${reason}: using webgpu`,
+    });
+    expect(() => chooseDevice('cuda', partial, files)).toThrow(`${reason}. Use --device webgpu or cpu.`);
+    expect(chooseDevice('auto', partial, without).name).toBe('cpu');
+    const gemma2 = { config: parseModelConfig(tinyConfig({ modelType: 'gemma2' }), 'tiny'), parameters: 150_000 };
+    expect(() => chooseDevice('cuda', gemma2, files)).toThrow('this gemma2 model caps its scores or logits');
+    const gemma3 = { config: parseModelConfig(tinyConfig({ modelType: 'gemma3_text' }), 'tiny'), parameters: 150_000 };
+    expect(chooseDevice('auto', gemma3, files).name).toBe('cuda');
+  });
+
   test('an old driver or an old card gives webgpu, with the reason', () => {
     tellDriver({ FAKE_CUDA_CAPABILITY: 75 });
     for (const request of ['auto', 'cuda'] as const) {

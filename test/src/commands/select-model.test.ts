@@ -68,6 +68,7 @@ it('shows what is here and what could be, with the memory it takes', async () =>
     '$(check) lift-nano: Comes with LIFT: small and quick, for short facts.',
     'org/cached: /hub/cached',
     expect.stringContaining('Open a model’s folder'),
+    expect.stringContaining('Open a GGUF file'),
     'To download',
     '$(cloud-download) org/small: Absorbing takes about 1.8 GB of memory',
     expect.stringMatching(/org\/large: .*46.0 GB of memory, which is more than this machine can spare/),
@@ -86,6 +87,15 @@ it('takes a model that is here, and the embedded one again', async () => {
   expect(editor.listed[1]).toBe('$(check) org/cached: /hub/cached');
   expect(editor.settings['lift.model']).toBe('');
   expect(requests).toEqual(['models/list', 'models/list']);
+});
+
+it('takes a GGUF file', async () => {
+  editor.answers.push('GGUF file', '/models/some.Q4_K_M.gguf');
+  await selectModel(context());
+  expect(editor.settings['lift.model']).toBe('/models/some.Q4_K_M.gguf');
+  editor.answers.push('GGUF file', undefined);
+  await selectModel(context());
+  expect(editor.settings['lift.model']).toBe('/models/some.Q4_K_M.gguf');
 });
 
 it('downloads nothing without a yes', async () => {
