@@ -28,6 +28,8 @@ import { type AbsorbControl, type AbsorbRequest, absorb } from './study/absorb.t
 import { checkModel } from './study/check-model.ts';
 import { coverageOf } from './study/coverage.ts';
 import { estimateAbsorption } from './study/estimate.ts';
+import type { EvalResult } from './study/eval/eval-result.ts';
+import { type EvalControl, type EvalRequest, evaluate } from './study/eval/evaluate.ts';
 import { claimedLedger, shareKnown, unlearnedPaths, writeLedger } from './study/ledger.ts';
 import { probeRepository, shownAnswers } from './study/probe.ts';
 
@@ -154,6 +156,16 @@ class OpenServices implements Services {
     const repository = await this.folders.read(folder, signal);
     const shown = await shownAnswers(this.onnx, this.base, adapter, repository, options.shown, signal);
     return { score, shown };
+  }
+
+  async evaluate(
+    folder: string,
+    { adapterOf, ...request }: EvalRequest & { adapterOf?: string },
+    control: EvalControl,
+  ): Promise<EvalResult> {
+    const repository = await this.read(folder, control.signal);
+    const other = adapterOf === undefined ? null : await this.read(adapterOf, control.signal);
+    return evaluate(this.onnx, this.base, { repository, other }, request, control);
   }
 
   async checkModel(folder: string, text: string): Promise<ModelCheck> {

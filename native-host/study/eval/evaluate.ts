@@ -1,0 +1,261 @@
+/** An evaluation: adapters trained for it alone, each arm asked the same questions, and what came of it. */
+import type { AdapterKind } from '../../model/adapter-layout.ts';
+import { adapterLayout, initialAdapter } from '../../model/adapter-init.ts';
+import type { BaseModel } from '../../model/open-model.ts';
+import type { Device } from '../../runtime/device.ts';
+import { exactAnswers } from '../../train/measure.ts';
+import { type Recipe, recipeFor } from '../../train/recipe.ts';
+import { type Adapter, probesOf } from '../probe.ts';
+import { chosenFacts, lessonsOf, type Repository } from '../repository.ts';
+import { answersOf, referenceNlls } from './answer-arm.ts';
+import { type AdapterSource, type ArmName, armNames, arms } from './arms.ts';
+import { bootstrapMean } from './bootstrap.ts';
+import { comparisonsOf, type MeasuredArm } from './comparisons.ts';
+import { Contexts } from './contexts.ts';
+import type { AskedQuestion, EvalResult, TrainingResult } from './eval-result.ts';
+import { plantNeedles } from './needles.ts';
+import { withPeakMemory } from './peak-memory.ts';
+import type { ReferenceQuestion } from './reference-questions.ts';
+import { scored, scoreOf, scoresByStratum } from './scores.ts';
+import { trainAdapter } from './train-adapter.ts';
+import { type Known, measureKnown } from './what-is-known.ts';
+
+export interface EvalRequest {
+  /** All that can be asked unless told: `wrong` needs another repository. */
+  arms?: readonly ArmName[];
+  /** The one that suits the model's size unless told. */
+  adapterKinds?: readonly AdapterKind[];
+  /** For each training; the minutes are 3 where neither is given. */
+  minutes?: number;
+  epochs?: number;
+  probes?: number;
+  needles?: number;
+  seed?: number;
+  references?: readonly ReferenceQuestion[];
+}
+
+export interface EvalControl {
+  signal: AbortSignal;
+  onProgress(report: EvalProgress): void;
+}
+
+export interface EvalProgress {
+  stage: 'training' | 'measuring' | 'answering';
+  /** Of the training or the arm. */
+  name: string;
+  /** Of this stage, 0 to 1. */
+  done: number;
+  loss?: number;
+}
+
+export interface EvalSubject {
+  repository: Repository;
+  /** Whose adapter is the wrong one. */
+  other: Repository | null;
+}
+
+const defaults = { minutes: 3, probes: 100, needles: 10, seed: 1 };
+/** More is not put into a prompt, whatever the model's window: a row of that length is measured at once. */
+const longestWindow = 2048;
+
+/** Errors: Error where there is nothing to ask or an arm lacks its repository; the signal's reason where it aborts. */
+export async function evaluate(
+  device: Device,
+  model: BaseModel,
+  subject: EvalSubject,
+  request: EvalRequest,
+  control: EvalControl,
+): Promise<EvalResult> {
+  return new Evaluation(device, model, subject, request, control).run();
+}
+
+interface TrainedArm {
+  adapter: Adapter | null;
+  training: TrainingResult | null;
+}
+
+class Evaluation {
+  private readonly seed: number;
+  private readonly budget: { minutes?: number; epochs?: number };
+  private readonly window: number;
+  private readonly wanted: readonly ArmName[];
+  private readonly measured: MeasuredArm[] = [];
+  private readonly trainings: TrainingResult[] = [];
+  private questions: AskedQuestion[] = [];
+  private contexts!: Contexts;
+  private planted!: Repository;
+
+  constructor(
+    private readonly device: Device,
+    private readonly model: BaseModel,
+    private readonly subject: EvalSubject,
+    private readonly request: EvalRequest,
+    private readonly control: EvalControl,
+  ) {
+    const { minutes, epochs } = request;
+    this.seed = request.seed ?? defaults.seed;
+    this.budget = {
+      ...(epochs === undefined ? { minutes: minutes ?? defaults.minutes } : { epochs }),
+      ...(minutes === undefined ? {} : { minutes }),
+    };
+    this.window = Math.min(model.config.maxPositionEmbeddings, longestWindow);
+    this.wanted = request.arms ?? armNames.filter((name) => name !== 'wrong' || subject.other !== null);
+    if (this.wanted.includes('wrong') && subject.other === null)
+      throw new Error('the arm "wrong" needs another repository, whose adapter is put to these questions');
+  }
+
+  async run(): Promise<EvalResult> {
+    const { model, subject, request, seed } = this;
+    const kinds = request.adapterKinds ?? [this.recipe().adapter.kind];
+    const { signal } = this.control;
+    // Facts come from the folder as it is, so that no question is ever asked about a needle in training.
+    const facts = await chosenFacts(subject.repository, this.recipe(), signal);
+    const { repository, needles } = plantNeedles(
+      subject.repository,
+      model.tokenizer,
+      request.needles ?? defaults.needles,
+      seed,
+    );
+    this.planted = repository;
+    this.contexts = new Contexts(repository, model.tokenizer, this.window);
+    const probes = probesOf(facts, request.probes ?? defaults.probes);
+    if (probes.length === 0) throw new Error(`${repository.folder} holds nothing that a question could be made of`);
+    this.questions = [
+      ...probes.map(({ fact, heldBack }): AskedQuestion => {
+        const { stratum, path, answer } = fact;
+        return { set: 'probe', stratum, path, question: heldBack, answer, answers: {} };
+      }),
+      ...needles.map(({ path, question, answer }): AskedQuestion => {
+        return { set: 'needle', stratum: 'needles', path, question, answer, answers: {} };
+      }),
+    ];
+    const base = await this.known('base', null, this.recipe());
+    await this.measureArms('none', { adapter: null, training: null }, null, '');
+    for (const kind of kinds) {
+      const suffix = kinds.length > 1 ? ` (${kind})` : '';
+      const sources = new Set(this.wanted.map((name) => arms[name].adapter));
+      for (const source of sources) {
+        if (source === 'none') continue;
+        const made = await this.make(source, kind, suffix, facts);
+        await this.measureArms(source, made, kind, suffix);
+      }
+    }
+    return {
+      format: 1,
+      folder: subject.repository.folder,
+      adapterOf: subject.other?.folder ?? null,
+      model: model.folder.split(/[\\/]/).at(-1)!,
+      modelParameters: model.parameters,
+      device: this.device.name,
+      window: this.window,
+      documents: subject.repository.documents.length,
+      tokens: subject.repository.tokenCount,
+      seed,
+      budget: { minutes: this.budget.minutes ?? null, epochs: this.budget.epochs ?? null },
+      base: { nextTokenAccuracy: base.nextTokenAccuracy, general: base.general },
+      arms: this.measured.map(({ result }) => result),
+      trainings: this.trainings,
+      comparisons: comparisonsOf(this.measured, seed),
+      questions: this.questions,
+    };
+  }
+
+  /** The adapter that a source stands for. */
+  private async make(
+    source: Exclude<AdapterSource, 'none'>,
+    kind: AdapterKind,
+    suffix: string,
+    facts: Parameters<typeof lessonsOf>[2],
+  ): Promise<TrainedArm> {
+    const { device, model, seed, subject } = this;
+    const { signal, onProgress } = this.control;
+    const recipe = this.recipe(kind);
+    if (source === 'untrained') {
+      const layout = adapterLayout(model.config, recipe.adapter);
+      return { adapter: { layout, vector: initialAdapter(layout, seed) }, training: null };
+    }
+    const isOther = source === 'otherRepository';
+    const taught = isOther ? subject.other! : this.planted;
+    const known = isOther ? await chosenFacts(taught, recipe, signal) : facts;
+    const all = await lessonsOf(model, taught, known, recipe, signal);
+    const lessons = all.filter((lesson) => source === 'everything' || isOther || `${lesson.kind}s` === source);
+    const name = `${isOther ? 'other repository' : source}${suffix}`;
+    const asked = this.questions.filter(({ set }) => set === 'probe');
+    const { result, peakBytes } = await withPeakMemory(() =>
+      trainAdapter(device, model, lessons, recipe, { ...this.budget, seed }, {
+        signal,
+        onProgress: (done, loss) => onProgress({ stage: 'training', name, done, loss }),
+        measureProbes: async (measurable) => {
+          const answers = await exactAnswers(measurable, model, asked, recipe.full.shape, signal);
+          return answers.filter(Boolean).length / asked.length;
+        },
+      }),
+    );
+    const training: TrainingResult = {
+      name,
+      adapterKind: kind,
+      lessons: isOther ? 'everything' : source,
+      folder: taught.folder,
+      peakBytes,
+      ...result.training,
+      ...(await this.known(name, result.adapter, recipe)),
+    };
+    this.trainings.push(training);
+    return { adapter: result.adapter, training };
+  }
+
+  /** Asks every arm that answers with this adapter. */
+  private async measureArms(
+    source: AdapterSource,
+    { adapter, training }: TrainedArm,
+    adapterKind: AdapterKind | null,
+    suffix: string,
+  ): Promise<void> {
+    const { device, model, contexts, questions, seed, window, control } = this;
+    const { signal } = control;
+    for (const arm of this.wanted.filter((name) => arms[name].adapter === source)) {
+      const name = `${arm}${suffix}`;
+      const { context } = arms[arm];
+      control.onProgress({ stage: 'answering', name, done: 0 });
+      const { references = [] } = this.request;
+      const { result, peakBytes } = await withPeakMemory(async () => ({
+        ...(await answersOf(device, model, adapter, context, contexts, questions, signal)),
+        nlls: await referenceNlls(device, model, adapter, context, contexts, references, window, signal),
+      }));
+      control.onProgress({ stage: 'answering', name, done: 1 });
+      const { answers, nlls, promptTokens, answerSeconds } = result;
+      const scores = questions.map((asked, i) => {
+        asked.answers[name] = answers[i]!;
+        return scored(asked.stratum, answers[i]!, asked.answer);
+      });
+      const probes = scores.filter((_, i) => questions[i]!.set === 'probe');
+      const needles = scores.filter((_, i) => questions[i]!.set === 'needle');
+      this.measured.push({
+        exact: probes.map(({ exact }) => exact),
+        nlls,
+        result: {
+          arm,
+          adapterKind,
+          name,
+          probes: scoreOf(probes, seed),
+          byStratum: scoresByStratum(probes, seed),
+          needles: needles.length === 0 ? null : scoreOf(needles, seed),
+          references: nlls.length === 0 ? null : { questions: nlls.length, nll: bootstrapMean(nlls, seed) },
+          training: training?.name ?? null,
+          promptTokens,
+          answerSeconds,
+          peakBytes,
+        },
+      });
+    }
+  }
+
+  private async known(name: string, adapter: Adapter | null, recipe: Recipe): Promise<Known> {
+    this.control.onProgress({ stage: 'measuring', name, done: 0 });
+    return measureKnown(this.device, this.model, adapter, this.subject.repository, recipe, this.control.signal);
+  }
+
+  private recipe(kind?: AdapterKind): Recipe {
+    return recipeFor(this.model.parameters, this.model.config.maxPositionEmbeddings, kind);
+  }
+}
