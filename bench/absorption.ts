@@ -85,7 +85,10 @@ async function evaluated({ name, folder }: FetchedRepository, other: FetchedRepo
 }
 
 /** Absorbs a copy, then changes and refreshes it again and again. */
-async function measureChanges({ name, version, folder: source }: FetchedRepository, minutes: number): Promise<ChangeRun> {
+async function measureChanges(
+  { name, version, folder: source }: FetchedRepository,
+  minutes: number,
+): Promise<ChangeRun> {
   const folder = join(scratch, 'changed');
   const storeRoot = join(scratch, 'store');
   await mkdir(folder);

@@ -28,8 +28,10 @@ import { type AbsorbControl, type AbsorbRequest, absorb } from './study/absorb.t
 import { checkModel } from './study/check-model.ts';
 import { coverageOf } from './study/coverage.ts';
 import { estimateAbsorption } from './study/estimate.ts';
+import type { EvalControl, EvalRequest } from './study/eval/eval-request.ts';
 import type { EvalResult } from './study/eval/eval-result.ts';
-import { type EvalControl, type EvalRequest, evaluate } from './study/eval/evaluate.ts';
+import type { EvalControl, EvalRequest } from './study/eval/eval-request.ts';
+import { evaluate } from './study/eval/evaluate.ts';
 import { claimedLedger, shareKnown, unlearnedPaths, writeLedger } from './study/ledger.ts';
 import { probeRepository, shownAnswers } from './study/probe.ts';
 
@@ -163,8 +165,8 @@ class OpenServices implements Services {
     { adapterOf, ...request }: EvalRequest & { adapterOf?: string },
     control: EvalControl,
   ): Promise<EvalResult> {
-    const repository = await this.read(folder, control.signal);
-    const other = adapterOf === undefined ? null : await this.read(adapterOf, control.signal);
+    const repository = await this.folders.read(folder, control.signal);
+    const other = adapterOf === undefined ? null : await this.folders.read(adapterOf, control.signal);
     return evaluate(this.onnx, this.base, { repository, other }, request, control);
   }
 

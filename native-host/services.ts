@@ -14,8 +14,8 @@ import type { DeviceName } from './runtime/device.ts';
 import type { DeviceRequest } from './runtime/open-device.ts';
 import type { Store } from './store/adapter-store.ts';
 import type { AbsorbControl, AbsorbRequest } from './study/absorb.ts';
+import type { EvalControl, EvalRequest } from './study/eval/eval-request.ts';
 import type { EvalResult } from './study/eval/eval-result.ts';
-import type { EvalControl, EvalRequest } from './study/eval/evaluate.ts';
 import type { RepositoryScore } from './study/probe.ts';
 
 export interface ServiceOptions {

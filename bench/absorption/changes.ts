@@ -52,7 +52,10 @@ export const changes: readonly Change[] = [
 async function edit(file: string, from: string, to: string): Promise<void> {
   const text = await readFile(file, 'utf8');
   if (!text.includes(from)) throw new Error(`${file} is not what this benchmark edits: there is no ${from}`);
-  await writeFile(file, text.replace(from, () => to));
+  await writeFile(
+    file,
+    text.replace(from, () => to),
+  );
 }
 
 export interface FactsOfChange {

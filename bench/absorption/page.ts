@@ -1,6 +1,6 @@
 // bench/ABSORPTION.md from what was measured.
 import { cpus } from 'node:os';
-import { comparedArms, armNames } from '../../native-host/study/eval/arms.ts';
+import { armNames, comparedArms } from '../../native-host/study/eval/arms.ts';
 import { bootstrapDifference, bootstrapMean, type Interval } from '../../native-host/study/eval/bootstrap.ts';
 import type { EvalResult } from '../../native-host/study/eval/eval-result.ts';
 import type { KnownShare } from './changes.ts';
@@ -92,7 +92,19 @@ function repositorySections(repositories: readonly MeasuredRepository[]): string
     'Code, prose and chat: by how much the mean −log p a token of texts that no repository holds differs from the base, in nats; ' +
       'below 0 is better than the base. Memory is the peak of the whole process.',
     table(
-      ['repository', 'trained on', 'steps', 'tokens', 'seconds', 'memory', 'next token', 'base', 'code', 'prose', 'chat'],
+      [
+        'repository',
+        'trained on',
+        'steps',
+        'tokens',
+        'seconds',
+        'memory',
+        'next token',
+        'base',
+        'code',
+        'prose',
+        'chat',
+      ],
       repositories.flatMap(({ name, result: { trainings, base } }) =>
         trainings.map(({ general, ...training }) => [
           name,

@@ -3,8 +3,8 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { type ArmName, armNames } from '../study/eval/arms.ts';
-import type { EvalRequest } from '../study/eval/evaluate.ts';
-import { type ReferenceQuestion, parseReferenceQuestions } from '../study/eval/reference-questions.ts';
+import type { EvalRequest } from '../study/eval/eval-request.ts';
+import { parseReferenceQuestions, type ReferenceQuestion } from '../study/eval/reference-questions.ts';
 import { type CliContext, UsageError } from './context.ts';
 import { openEvalProgress } from './eval-progress.ts';
 import { reportPage } from './eval-report/page.ts';
@@ -32,11 +32,17 @@ interface EvalCommandOptions extends SharedOptions {
 export function addEvalCommand(program: Command, context: CliContext): void {
   const command = program
     .command('eval')
-    .description('Train adapters for this alone, ask all arms the same questions, and compare. The store stays as it is.')
+    .description(
+      'Train adapters for this alone, ask all arms the same questions, and compare. The store stays as it is.',
+    )
     .argument('<folder>', "the repository's folder")
     .option('--questions <file>', 'also measure these reference answers: {"question", "answer", "path"?} a line')
     .option('--arms <names>', `some of ${armNames.join(', ')} (default: all)`, listOf(armNames))
-    .option('--adapter-kind <kinds>', `some of ${adapterKinds.join(', ')} (default: what suits the model)`, listOf(adapterKinds))
+    .option(
+      '--adapter-kind <kinds>',
+      `some of ${adapterKinds.join(', ')} (default: what suits the model)`,
+      listOf(adapterKinds),
+    )
     .option('--adapter-of <folder>', "the other repository of the arm 'wrong', which is left out without it")
     .option('--minutes <n>', 'of each training (default: 3)', numberFrom(0.01, 100_000))
     .option('--epochs <n>', 'end each training after so many passes', integerFrom(1, 1000))
@@ -64,7 +70,9 @@ async function evalCommand(context: CliContext, named: string, options: EvalComm
     ...(needles === undefined ? {} : { needles }),
     ...(seed === undefined ? {} : { seed }),
     ...(options.adapterOf === undefined ? {} : { adapterOf: existingFolder(context, options.adapterOf) }),
-    ...(options.questions === undefined ? {} : { references: readQuestions(resolve(workingFolder, options.questions)) }),
+    ...(options.questions === undefined
+      ? {}
+      : { references: readQuestions(resolve(workingFolder, options.questions)) }),
   };
   const out = options.out === undefined ? null : resolve(workingFolder, options.out);
   // Before the minutes of training, not after them.

@@ -1,15 +1,12 @@
 /** Shows how an evaluation goes: a line for each stage, and now and then one while an adapter trains. */
-import type { EvalProgress } from '../study/eval/evaluate.ts';
+import type { EvalProgress } from '../study/eval/eval-request.ts';
 import type { Output } from './context.ts';
 import { percent } from './number-text.ts';
 import { printLines } from './print.ts';
 
 const secondsBetweenLines = 15;
 
-export function openEvalProgress(
-  output: Output,
-  now = () => performance.now() / 1000,
-): (report: EvalProgress) => void {
+export function openEvalProgress(output: Output, now = () => performance.now() / 1000): (report: EvalProgress) => void {
   let lastStage = '';
   let lastTime = 0;
   return ({ stage, name, done, loss }) => {

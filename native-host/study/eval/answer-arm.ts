@@ -46,9 +46,6 @@ export async function answersOf(
   return { answers, promptTokens: promptTokens / count, answerSeconds: milliseconds / 1000 / count };
 }
 
-/** What a chat template and joined texts may add to what was counted. */
-const spareTokens = 32;
-
 /**
  * Mean −log p a token of each reference answer, in nats. An answer that takes more than half of the window is cut there,
  * in every arm alike.
@@ -67,7 +64,7 @@ export async function referenceNlls(
   const { tokenizer } = model;
   const items = references.map((reference, source) => {
     const tokens = tokenizer.encode(reference.answer).slice(0, Math.floor(window / 2));
-    const messages = contexts.promptFor(context, reference, tokens.length + spareTokens);
+    const messages = contexts.promptFor(context, reference, tokens.length);
     return { ...conversationItem(model, messages, tokenizer.decode(tokens), 1), source };
   });
   const shape = { rows: 1, length: window };

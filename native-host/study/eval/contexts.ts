@@ -7,6 +7,8 @@ import type { Repository } from '../repository.ts';
 import type { ContextSource } from './arms.ts';
 
 const passages = 4;
+/** A chat template may add more than the prompt's allowance for it. */
+const spareTokens = 32;
 
 export class Contexts {
   private readonly texts: ReadonlyMap<string, string>;
@@ -43,7 +45,7 @@ export class Contexts {
       evidence: source === 'evidence' ? this.evidence.search(question, passages) : [],
       conversation: [],
       window: this.window,
-      reserve,
+      reserve: reserve + spareTokens,
       countTokens: (part) => this.tokenizer.encode(part).length,
     });
     return messages;

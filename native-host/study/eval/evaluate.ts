@@ -1,6 +1,7 @@
 /** An evaluation: adapters trained for it alone, each arm asked the same questions, and what came of it. */
-import type { AdapterKind } from '../../model/adapter-layout.ts';
+
 import { adapterLayout, initialAdapter } from '../../model/adapter-init.ts';
+import type { AdapterKind } from '../../model/adapter-layout.ts';
 import type { BaseModel } from '../../model/open-model.ts';
 import type { Device } from '../../runtime/device.ts';
 import { exactAnswers } from '../../train/measure.ts';
@@ -12,41 +13,13 @@ import { type AdapterSource, type ArmName, armNames, arms } from './arms.ts';
 import { bootstrapMean } from './bootstrap.ts';
 import { comparisonsOf, type MeasuredArm } from './comparisons.ts';
 import { Contexts } from './contexts.ts';
+import { defaults, type EvalControl, type EvalRequest } from './eval-request.ts';
 import type { AskedQuestion, EvalResult, TrainingResult } from './eval-result.ts';
 import { plantNeedles } from './needles.ts';
 import { withPeakMemory } from './peak-memory.ts';
-import type { ReferenceQuestion } from './reference-questions.ts';
 import { scored, scoreOf, scoresByStratum } from './scores.ts';
 import { trainAdapter } from './train-adapter.ts';
 import { type Known, measureKnown } from './what-is-known.ts';
-
-export interface EvalRequest {
-  /** All that can be asked unless told: `wrong` needs another repository. */
-  arms?: readonly ArmName[];
-  /** The one that suits the model's size unless told. */
-  adapterKinds?: readonly AdapterKind[];
-  /** For each training; the minutes are 3 where neither is given. */
-  minutes?: number;
-  epochs?: number;
-  probes?: number;
-  needles?: number;
-  seed?: number;
-  references?: readonly ReferenceQuestion[];
-}
-
-export interface EvalControl {
-  signal: AbortSignal;
-  onProgress(report: EvalProgress): void;
-}
-
-export interface EvalProgress {
-  stage: 'training' | 'measuring' | 'answering';
-  /** Of the training or the arm. */
-  name: string;
-  /** Of this stage, 0 to 1. */
-  done: number;
-  loss?: number;
-}
 
 export interface EvalSubject {
   repository: Repository;
@@ -54,7 +27,6 @@ export interface EvalSubject {
   other: Repository | null;
 }
 
-const defaults = { minutes: 3, probes: 100, needles: 10, seed: 1 };
 /** More is not put into a prompt, whatever the model's window: a row of that length is measured at once. */
 const longestWindow = 2048;
 
@@ -182,14 +154,21 @@ class Evaluation {
     const name = `${isOther ? 'other repository' : source}${suffix}`;
     const asked = this.questions.filter(({ set }) => set === 'probe');
     const { result, peakBytes } = await withPeakMemory(() =>
-      trainAdapter(device, model, lessons, recipe, { ...this.budget, seed }, {
-        signal,
-        onProgress: (done, loss) => onProgress({ stage: 'training', name, done, loss }),
-        measureProbes: async (measurable) => {
-          const answers = await exactAnswers(measurable, model, asked, recipe.full.shape, signal);
-          return answers.filter(Boolean).length / asked.length;
+      trainAdapter(
+        device,
+        model,
+        lessons,
+        recipe,
+        { ...this.budget, seed },
+        {
+          signal,
+          onProgress: (done, loss) => onProgress({ stage: 'training', name, done, loss }),
+          measureProbes: async (measurable) => {
+            const answers = await exactAnswers(measurable, model, asked, recipe.full.shape, signal);
+            return answers.filter(Boolean).length / asked.length;
+          },
         },
-      }),
+      ),
     );
     const training: TrainingResult = {
       name,

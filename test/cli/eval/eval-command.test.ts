@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openEvalProgress } from '../../../native-host/cli/eval-progress.ts';
-import type { EvalControl, EvalProgress } from '../../../native-host/study/eval/evaluate.ts';
+import type { EvalControl, EvalProgress } from '../../../native-host/study/eval/eval-request.ts';
 import { type FakeLiftOptions, lastObject, runLift } from '../fake-lift.ts';
 import { evalResult } from './eval-result-fixture.ts';
 
@@ -65,7 +65,7 @@ describe('lift eval', () => {
     const { stdout } = await lift(['repo', '--out', 'reports/one']);
     expect(stdout).toContain(`Report: ${join(root, 'reports/one/eval.html')}`);
     expect(JSON.parse(readFileSync(join(root, 'reports/one/eval.json'), 'utf8'))).toEqual(evalResult);
-    expect(readFileSync(join(root, 'reports/one/eval.html'), 'utf8')).toMatch(/^<!DOCTYPE html>[^]*<\/html>\n$/);
+    expect(readFileSync(join(root, 'reports/one/eval.html'), 'utf8')).toMatch(/^<!DOCTYPE html>[\s\S]*<\/html>\n$/);
     const both = await lift(['repo', '--out', 'reports/two', '--json']);
     expect(lastObject(both.stdout)).toEqual(evalResult);
   });
@@ -111,5 +111,10 @@ test('progress is a line for each stage, and now and then one in a long training
   report({ stage: 'answering', name: 'lift', done: 0 });
   time = 100;
   report({ stage: 'answering', name: 'lift', done: 1 });
-  expect(lines).toEqual(['training all\n', 'training all  32 %  loss 1.25\n', 'training all  80 %  loss 1.25\n', 'answering lift\n']);
+  expect(lines).toEqual([
+    'training all\n',
+    'training all  32 %  loss 1.25\n',
+    'training all  80 %  loss 1.25\n',
+    'answering lift\n',
+  ]);
 });

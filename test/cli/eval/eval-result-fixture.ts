@@ -63,9 +63,7 @@ export const evalResult: EvalResult = {
   base: { nextTokenAccuracy: 0.31, general: { code: 2.4, prose: 4.4, chat: 5.4 } },
   arms: [arm('base', 0.05), arm('lift', 0.6)],
   trainings: [training],
-  comparisons: [
-    { left: 'lift', right: 'base', exactMatch: { mean: 0.55, low: 0.4, high: 0.7 }, referenceNll: null },
-  ],
+  comparisons: [{ left: 'lift', right: 'base', exactMatch: { mean: 0.55, low: 0.4, high: 0.7 }, referenceNll: null }],
   questions: [
     {
       set: 'probe',

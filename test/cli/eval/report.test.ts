@@ -40,7 +40,7 @@ describe('the report of an evaluation', () => {
   test('has no script and asks for nothing: its policy allows its own style alone', () => {
     const page = reportPage(evalResult);
     expect(page).not.toMatch(/<script|<link|<iframe|\ssrc=|\shref=|\sstyle=|\son\w+=|url\(|@import/i);
-    const style = /<style>([^]*?)<\/style>/.exec(page)![1]!;
+    const style = /<style>([\s\S]*?)<\/style>/.exec(page)![1]!;
     const hash = createHash('sha256').update(style).digest('base64');
     expect(page).toContain(`content="default-src 'none'; style-src 'sha256-${hash}'"`);
   });
@@ -63,11 +63,17 @@ describe('the report of an evaluation', () => {
     const allowed = new Set(elementsOf(reportPage(evalResult)));
     expect(elementsOf(page).filter((name) => !allowed.has(name))).toEqual([]);
     expect(page).toContain('&lt;script&gt;alert(1)&lt;/script&gt;');
-    expect(page).not.toMatch(/[\u202E\u0007]/);
+    for (const character of ['\u202E', '\u0007']) expect(page).not.toContain(character);
   });
 
   test('leaves out what there is nothing of', () => {
-    const page = reportPage({ ...evalResult, arms: evalResult.arms.slice(0, 1), trainings: [], comparisons: [], questions: [] });
+    const page = reportPage({
+      ...evalResult,
+      arms: evalResult.arms.slice(0, 1),
+      trainings: [],
+      comparisons: [],
+      questions: [],
+    });
     elementsOf(page);
     for (const title of ['Loss', 'Differences', 'Absorbed share by folder', 'Questions and answers']) {
       expect(page).not.toContain(`<h2>${title}</h2>`);
@@ -81,11 +87,23 @@ describe('a plot', () => {
       title: 'T',
       xTitle: 'x',
       most: 1,
-      series: [{ name: 'one', points: [[0, 0], [5, 0.5], [10, 1]] }],
+      series: [
+        {
+          name: 'one',
+          points: [
+            [0, 0],
+            [5, 0.5],
+            [10, 1],
+          ],
+        },
+      ],
       formatX: String,
       formatY: String,
     });
-    const points = /points="([^"]+)"/.exec(plot)![1]!.split(' ').map((pair) => pair.split(',').map(Number));
+    const points = /points="([^"]+)"/
+      .exec(plot)![1]!
+      .split(' ')
+      .map((pair) => pair.split(',').map(Number));
     const [first, middle, last] = points as [number[], number[], number[]];
     expect(middle[0]).toBeCloseTo((first[0]! + last[0]!) / 2, 1);
     expect(middle[1]).toBeCloseTo((first[1]! + last[1]!) / 2, 1);
@@ -95,7 +113,14 @@ describe('a plot', () => {
   });
 
   test('keeps bars within their track', () => {
-    const plot = barPlot('T', [{ label: 'a', value: 0 }, { label: 'b', value: 1, range: [0.5, 1.5] }], String);
+    const plot = barPlot(
+      'T',
+      [
+        { label: 'a', value: 0 },
+        { label: 'b', value: 1, range: [0.5, 1.5] },
+      ],
+      String,
+    );
     const number = (text: string) => [...plot.matchAll(new RegExp(text, 'g'))].map(([, value]) => Number(value));
     const [none, all] = number('class="bar"[^>]* width="([^"]+)"');
     const [track] = number('class="track"[^>]* width="([^"]+)"');
@@ -113,7 +138,13 @@ describe('a plot', () => {
 
   test('is nothing where there is nothing to draw', () => {
     expect(barPlot('T', [], String)).toBe('');
-    const one = { title: 'T', xTitle: 'x', series: [{ name: 'a', points: [[0, 1]] as const }], formatX: String, formatY: String };
+    const one = {
+      title: 'T',
+      xTitle: 'x',
+      series: [{ name: 'a', points: [[0, 1]] as const }],
+      formatX: String,
+      formatY: String,
+    };
     expect(linePlot(one)).toBe('');
   });
 });

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { encodeConversation } from '../../../native-host/train/items.ts';
 import { Contexts } from '../../../native-host/study/eval/contexts.ts';
 import { mostNeedles, plantNeedles } from '../../../native-host/study/eval/needles.ts';
 import { parseReferenceQuestions } from '../../../native-host/study/eval/reference-questions.ts';
 import { type Repository, readRepository } from '../../../native-host/study/repository.ts';
+import { encodeConversation } from '../../../native-host/train/items.ts';
 import { StudyFixture, smallRepository } from '../study-fixture.ts';
 
 let fixture: StudyFixture;
@@ -78,7 +78,8 @@ describe('needles', () => {
 
 describe('questions of a file', () => {
   test('are read line by line, with or without a path', () => {
-    const text = '{"question":"Why?","answer":"So."}\r\n\n{"question":"Where?","answer":"Here.","path":"a.ts","id":7}\n';
+    const text =
+      '{"question":"Why?","answer":"So."}\r\n\n{"question":"Where?","answer":"Here.","path":"a.ts","id":7}\n';
     expect(parseReferenceQuestions(text, 'set.jsonl')).toEqual([
       { question: 'Why?', answer: 'So.' },
       { question: 'Where?', answer: 'Here.', path: 'a.ts' },
@@ -104,10 +105,11 @@ describe('what is shown beside a question', () => {
   const contexts = () => new Contexts(repository, fixture.model.tokenizer, 400);
 
   test('is nothing, the file of the question, or what is found', () => {
-    const shown = (source: 'nothing' | 'openFile' | 'evidence') => contexts().promptFor(source, asked, 48).at(-1)!.content;
+    const shown = (source: 'nothing' | 'openFile' | 'evidence') =>
+      contexts().promptFor(source, asked, 48).at(-1)!.content;
     expect(shown('nothing')).toBe(asked.question);
-    expect(shown('openFile')).toMatch(/^\[src\/delta\.ts\]\n[^]*deltaLimit = 121;[^]*What is carolLimit\?$/);
-    expect(shown('evidence')).toMatch(/\[src\/carol\.ts\]\n[^]*carolLimit = 114;[^]*What is carolLimit\?$/);
+    expect(shown('openFile')).toMatch(/^\[src\/delta\.ts\]\n[\s\S]*deltaLimit = 121;[\s\S]*What is carolLimit\?$/);
+    expect(shown('evidence')).toMatch(/\[src\/carol\.ts\]\n[\s\S]*carolLimit = 114;[\s\S]*What is carolLimit\?$/);
   });
 
   test('is the file that is found first where the question names none', () => {
@@ -118,7 +120,11 @@ describe('what is shown beside a question', () => {
   test('fits the window with the answer', () => {
     const { model } = fixture;
     for (const source of ['openFile', 'evidence'] as const) {
-      const prompt = encodeConversation(model, new Contexts(repository, model.tokenizer, 200).promptFor(source, asked, 48), true);
+      const prompt = encodeConversation(
+        model,
+        new Contexts(repository, model.tokenizer, 200).promptFor(source, asked, 48),
+        true,
+      );
       expect(prompt.length).toBeLessThanOrEqual(200 - 48);
     }
     expect(() => contexts().promptFor('evidence', { question: 'why '.repeat(400) }, 48)).toThrow(/shorter/);
