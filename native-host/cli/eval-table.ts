@@ -20,7 +20,7 @@ export function evalLines(result: EvalResult): string[] {
     ...(hasNeedles ? [share(needles?.exactMatch)] : []),
     ...(hasReferences ? [nats(references?.nll)] : []),
     count(promptTokens),
-    duration(answerSeconds),
+    `${count(1000 * answerSeconds)} ms`,
     byteSize(peakBytes),
   ]);
   const { questions } = arms[0]?.probes ?? { questions: 0 };

@@ -57,24 +57,23 @@ function armSection({ arms }: EvalResult): string {
   const number = (title: string) => ({ title, isNumber: true });
   const columns = [
     { title: 'Arm' },
-    { title: 'What it is' },
     ...['Exact match', '95 %', 'Token F1', 'Needles', 'Reference nll', 'Prompt', 'An answer', 'Memory'].map(number),
   ];
-  const rows = arms.map(({ arm, name, probes, needles, references, promptTokens, answerSeconds, peakBytes }) => [
+  const rows = arms.map(({ name, probes, needles, references, promptTokens, answerSeconds, peakBytes }) => [
     name,
-    allArms[arm].description,
     percent(probes.exactMatch.mean),
     `${percent(probes.exactMatch.low, 0)} to ${percent(probes.exactMatch.high, 0)}`,
     percent(probes.tokenF1.mean),
     needles === null ? '–' : percent(needles.exactMatch.mean),
     references === null ? '–' : references.nll.mean.toFixed(3),
     `${count(promptTokens)} tokens`,
-    duration(answerSeconds),
+    `${count(1000 * answerSeconds)} ms`,
     byteSize(peakBytes),
   ]);
   const asked = arms[0]?.probes.questions ?? 0;
   const note = `${counted(asked, 'probe')}, each in a wording that is never trained, answered greedily.`;
-  return section('Arms', note, table(columns, rows));
+  const described = arms.map(({ arm, name }) => `<li>${escaped(`${name}: ${allArms[arm].description}`)}</li>`);
+  return section('Arms', note, `${table(columns, rows)}<ul class="legend">${described.join('')}</ul>`);
 }
 
 function stratumSection({ arms }: EvalResult): string {

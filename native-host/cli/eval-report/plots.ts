@@ -57,17 +57,18 @@ export function linePlot({ title, xTitle, series, most, formatX, formatY }: Line
   const axis = `<text x="${margin.left + plotWidth / 2}" y="${height - 4}" text-anchor="middle">${escaped(xTitle)}</text>`;
   const legend = drawn.map(({ name }, i) => `<li><span class="swatch ${seriesClass(i)}"></span>${escaped(name)}</li>`);
   const content = [...across, ...up, ...lines, axis].join('\n');
-  return `${svg(title, height, content)}<ul class="legend">${legend.join('')}</ul>`;
+  return `${svg(title, width, height, content)}<ul class="legend">${legend.join('')}</ul>`;
 }
 
+const barsWidth = 440;
 const rowHeight = 22;
-const labelWidth = 190;
-const valueWidth = 64;
+const labelWidth = 150;
+const valueWidth = 56;
 
 /** Horizontal bars from 0 to 1, each with its label and value. Nothing where there are none. */
 export function barPlot(title: string, bars: readonly Bar[], format: (value: number) => string): string {
   if (bars.length === 0) return '';
-  const room = width - labelWidth - valueWidth;
+  const room = barsWidth - labelWidth - valueWidth;
   const x = (value: number) => round(labelWidth + room * Math.min(1, Math.max(0, value)));
   const rows = bars.map(({ label, value, range }, i) => {
     const top = i * rowHeight;
@@ -81,29 +82,29 @@ export function barPlot(title: string, bars: readonly Bar[], format: (value: num
       `<rect class="track" x="${labelWidth}" y="${top + 3}" width="${room}" height="${rowHeight - 6}"/>`,
       `<rect class="bar" x="${labelWidth}" y="${top + 3}" width="${round(x(value) - labelWidth)}" height="${rowHeight - 6}"/>`,
       whisker,
-      `<text x="${width}" y="${middle + 4}" text-anchor="end">${escaped(format(value))}</text>`,
+      `<text x="${barsWidth}" y="${middle + 4}" text-anchor="end">${escaped(format(value))}</text>`,
     ].join('');
   });
-  return svg(title, bars.length * rowHeight, rows.join('\n'));
+  return svg(title, barsWidth, bars.length * rowHeight, rows.join('\n'));
 }
 
-function svg(title: string, tall: number, content: string): string {
-  return `<svg viewBox="0 0 ${width} ${tall}" role="img"><title>${escaped(title)}</title>\n${content}\n</svg>`;
+function svg(title: string, wide: number, tall: number, content: string): string {
+  return `<svg viewBox="0 0 ${wide} ${tall}" role="img"><title>${escaped(title)}</title>\n${content}\n</svg>`;
 }
 
 function seriesClass(index: number): string {
   return `series-${index % seriesColours}`;
 }
 
-/** Round numbers from 0 to at most `last`, about five. */
+/** Round numbers from 0 to at most `last`, four to nine. */
 export function ticks(last: number): number[] {
-  const rough = last / 5;
+  const rough = last / 8;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= rough)!;
   return Array.from({ length: Math.floor(last / step + 1e-9) + 1 }, (_, i) => i * step);
 }
 
-const longestLabel = 28;
+const longestLabel = 22;
 
 /** The end of a path says more than its beginning. */
 function shortened(label: string): string {

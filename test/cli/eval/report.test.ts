@@ -132,7 +132,7 @@ describe('a plot', () => {
 
   test('has round ticks', () => {
     expect(ticks(1).map((tick) => tick.toFixed(3))).toEqual(['0.000', '0.200', '0.400', '0.600', '0.800', '1.000']);
-    expect(ticks(300)).toEqual([0, 100, 200, 300]);
+    expect(ticks(300)).toEqual([0, 50, 100, 150, 200, 250, 300]);
     expect(ticks(47)).toEqual([0, 10, 20, 30, 40]);
   });
 
