@@ -96,15 +96,22 @@ async function measureChanges(
   const services = await openServices({ storeRoot, device: 'cpu' });
   const model = await openBaseModel(embeddedModelFolder(), join(storeRoot, 'float32'));
   const device = openOnnxDevice('cpu', workerFile);
-  const absorb = (budget: { minutes?: number }) =>
-    services.absorb(folder, budget, {
-      signal: new AbortController().signal,
-      whileRunning: () => Promise.resolve(),
-      onProgress: () => undefined,
-    });
+  // A refresh takes at most two of the minutes.
+  const absorb = () =>
+    services.absorb(
+      folder,
+      { minutes },
+      {
+        signal: new AbortController().signal,
+        whileRunning: () => Promise.resolve(),
+        onProgress: () => undefined,
+      },
+    );
   const adapter = services.store.adapter(folder, model.key);
   try {
-    const first = await absorb({ minutes });
+    const first = await absorb();
+    if ((await adapter.loadVersion())?.version.note.whole !== true)
+      throw new Error(`${minutes} minutes were too few to go through ${name} once: give more with --change-minutes`);
     const measured: MeasuredChange[] = [];
     for (const change of changes) {
       const before = await factsOfFolder(model, folder);
@@ -112,7 +119,7 @@ async function measureChanges(
       await change.apply(folder);
       const { fresh, gone, kept } = factsOfChange(before, await factsOfFolder(model, folder));
       const started = performance.now();
-      const { steps, trainedTokens, end } = await absorb({});
+      const { steps, trainedTokens, end } = await absorb();
       const seconds = (performance.now() - started) / 1000;
       const versionAfter = (await adapter.loadVersion())!;
       measured.push({
