@@ -50,7 +50,7 @@ export function absorptionPage(run: AbsorptionRun): string {
   return `${[
     '# What absorbing gives',
     `Written by \`${command}\`, and by nothing else. ${machine}.`,
-    `The whole set, about six hours on two cores: \`${fullCommand}\`.`,
+    `The whole set, about four hours on two cores: \`${fullCommand}\`.`,
     'Repositories that the embedded model has never seen (`scripts/pretrain/excluded.ts`), each with adapters trained for this alone. ' +
       'Probes are questions whose answers are true by construction, in wordings that training never uses; answers are greedy. ' +
       '`wrong` is the adapter of the next repository of the list, trained as long. Intervals hold 95 % of resampled means.',
@@ -89,7 +89,7 @@ function repositorySections(repositories: readonly MeasuredRepository[]): string
       ]),
     ),
     '## What training took, and what it left of general ability',
-    'Code, prose and chat: by how much the mean −log p a token of texts that no repository holds differs from the base, in nats; ' +
+    'Trained wording: probes answered exactly as training asks them. Code, prose and chat: by how much the mean −log p a token of texts that no repository holds differs from the base, in nats; ' +
       'below 0 is better than the base. Memory is the peak of the whole process.',
     table(
       [
@@ -100,7 +100,7 @@ function repositorySections(repositories: readonly MeasuredRepository[]): string
         'seconds',
         'memory',
         'next token',
-        'base',
+        'trained wording',
         'code',
         'prose',
         'chat',
@@ -113,8 +113,8 @@ function repositorySections(repositories: readonly MeasuredRepository[]): string
           count(training.trainedTokens),
           training.seconds.toFixed(0),
           `${count(training.peakBytes / 1e6)} MB`,
-          percent(training.nextTokenAccuracy),
-          percent(base.nextTokenAccuracy),
+          `${percent(training.nextTokenAccuracy)} (base ${percent(base.nextTokenAccuracy)})`,
+          `${percent(training.trainedWordings)} (base ${percent(base.trainedWordings)})`,
           ...(['code', 'prose', 'chat'] as const).map((text) => signed(general[text] - base.general[text])),
         ]),
       ),

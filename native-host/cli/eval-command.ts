@@ -33,7 +33,7 @@ export function addEvalCommand(program: Command, context: CliContext): void {
   const command = program
     .command('eval')
     .description(
-      'Train adapters for this alone, ask all arms the same questions, and compare. The store stays as it is.',
+      'Train adapters for this alone, ask all arms the same questions, and compare. No adapter in the store changes.',
     )
     .argument('<folder>', "the repository's folder")
     .option('--questions <file>', 'also measure these reference answers: {"question", "answer", "path"?} a line')

@@ -37,22 +37,34 @@ export function evalLines(result: EvalResult): string[] {
 }
 
 function trainingLines({ trainings, base }: EvalResult): string[] {
-  const header = ['Trained on', 'steps', 'tokens', 'time', 'memory', 'next token', 'code', 'prose', 'chat'];
-  const rows = trainings.map(({ name, steps, trainedTokens, seconds, peakBytes, nextTokenAccuracy, general }) => [
+  const header = [
+    'Trained on',
+    'steps',
+    'tokens',
+    'time',
+    'memory',
+    'next token',
+    'trained wording',
+    'code',
+    'prose',
+    'chat',
+  ];
+  const rows = trainings.map(({ name, steps, trainedTokens, seconds, peakBytes, general, ...known }) => [
     name,
     count(steps),
     count(trainedTokens),
     duration(seconds),
     byteSize(peakBytes),
-    percent(nextTokenAccuracy),
+    percent(known.nextTokenAccuracy),
+    percent(known.trainedWordings),
     ...[general.code, general.prose, general.chat].map((value) => value.toFixed(3)),
   ]);
   const { code, prose, chat } = base.general;
-  const nothing = ['nothing (base)', '', '', '', '', percent(base.nextTokenAccuracy)];
+  const nothing = ['nothing (base)', '', '', '', '', percent(base.nextTokenAccuracy), percent(base.trainedWordings)];
   rows.push([...nothing, ...[code, prose, chat].map((value) => value.toFixed(3))]);
   return [
     ...textTable(header, rows, header.slice(1)),
-    'code, prose, chat: mean -log p a token of texts that no repository holds, in nats',
+    'trained wording: probes answered exactly as training asks them; code, prose, chat: mean -log p a token of texts that no repository holds, in nats',
     '',
   ];
 }

@@ -149,8 +149,11 @@ function comparisonSection({ comparisons }: EvalResult): string {
 }
 
 function trainingSection({ trainings, base }: EvalResult): string {
-  const titles = ['Parameters', 'Steps', 'Tokens', 'Time', 'Memory', 'Next token', 'Code', 'Prose', 'Chat'];
-  const columns = [{ title: 'Trained on' }, ...titles.map((title) => ({ title, isNumber: true }))];
+  const titles = ['Parameters', 'Steps', 'Tokens', 'Time', 'Memory', 'Next token', 'Trained wording'];
+  const columns = [
+    { title: 'Trained on' },
+    ...[...titles, 'Code', 'Prose', 'Chat'].map((title) => ({ title, isNumber: true })),
+  ];
   const nats = ({ code, prose, chat }: typeof base.general) => [code, prose, chat].map((value) => value.toFixed(3));
   const rows = trainings.map((training) => [
     training.name,
@@ -160,10 +163,22 @@ function trainingSection({ trainings, base }: EvalResult): string {
     duration(training.seconds),
     byteSize(training.peakBytes),
     percent(training.nextTokenAccuracy),
+    percent(training.trainedWordings),
     ...nats(training.general),
   ]);
-  rows.push(['nothing (base)', '', '', '', '', '', percent(base.nextTokenAccuracy), ...nats(base.general)]);
-  const note = 'Code, prose and chat: mean −log p a token of texts that no repository holds, in nats; lower is better.';
+  rows.push([
+    'nothing (base)',
+    '',
+    '',
+    '',
+    '',
+    '',
+    ...[base.nextTokenAccuracy, base.trainedWordings].map(shareOf),
+    ...nats(base.general),
+  ]);
+  const note =
+    'Trained wording: probes answered exactly as training asks them. ' +
+    'Code, prose and chat: mean −log p a token of texts that no repository holds, in nats; lower is better.';
   return section('Training, and what is left of general ability', note, table(columns, rows));
 }
 

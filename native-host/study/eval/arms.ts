@@ -16,12 +16,16 @@ export interface Arm {
 /** In the order in which reports list them. */
 export const arms = {
   base: { adapter: 'none', context: 'nothing', description: 'the base model' },
-  icl: { adapter: 'none', context: 'openFile', description: 'the base model with the file in context' },
+  icl: {
+    adapter: 'none',
+    context: 'openFile',
+    description: 'the base model with the file that the question is about in context',
+  },
   rag: { adapter: 'none', context: 'evidence', description: 'the base model with passages found by BM25' },
   'lift-segments': { adapter: 'segments', context: 'nothing', description: 'trained on segments alone' },
   'lift-questions': { adapter: 'questions', context: 'nothing', description: 'trained on questions alone' },
   lift: { adapter: 'everything', context: 'nothing', description: 'trained on segments and questions' },
-  'lift+icl': { adapter: 'everything', context: 'openFile', description: 'lift with the file in context' },
+  'lift+icl': { adapter: 'everything', context: 'openFile', description: 'lift with that file in context' },
   'lift+rag': { adapter: 'everything', context: 'evidence', description: 'lift with passages found by BM25' },
   zero: { adapter: 'untrained', context: 'nothing', description: 'an adapter before its first step' },
   wrong: { adapter: 'otherRepository', context: 'nothing', description: "another repository's adapter" },

@@ -59,6 +59,8 @@ export interface TrainingResult {
   losses: { seconds: number; step: number; loss: number }[];
   /** Share of the evaluated folder's tokens that are predicted right. */
   nextTokenAccuracy: number;
+  /** Share of the probes that are answered exactly in a wording of training. */
+  trainedWordings: number;
   /** The same by top-level folder; '' for the files beside them. */
   byFolder: { path: string; tokens: number; absorbed: number }[];
   general: GeneralAbility;
@@ -97,7 +99,7 @@ export interface EvalResult {
   seed: number;
   /** What each training was given. */
   budget: { minutes: number | null; epochs: number | null };
-  base: { nextTokenAccuracy: number; general: GeneralAbility };
+  base: Pick<TrainingResult, 'nextTokenAccuracy' | 'trainedWordings' | 'general'>;
   arms: ArmResult[];
   trainings: TrainingResult[];
   comparisons: Comparison[];

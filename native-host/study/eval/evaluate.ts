@@ -6,7 +6,7 @@ import type { BaseModel } from '../../model/open-model.ts';
 import type { Device } from '../../runtime/device.ts';
 import { exactAnswers } from '../../train/measure.ts';
 import { type Recipe, recipeFor } from '../../train/recipe.ts';
-import { type Adapter, probesOf } from '../probe.ts';
+import { type Adapter, type ProbeQuestion, probesOf } from '../probe.ts';
 import { chosenFacts, lessonsOf, type Repository } from '../repository.ts';
 import { answersOf, referenceNlls } from './answer-arm.ts';
 import { type AdapterSource, type ArmName, armNames, arms } from './arms.ts';
@@ -53,6 +53,7 @@ class Evaluation {
   private readonly wanted: readonly ArmName[];
   private readonly measured: MeasuredArm[] = [];
   private readonly trainings: TrainingResult[] = [];
+  private probes: readonly ProbeQuestion[] = [];
   private questions: AskedQuestion[] = [];
   private contexts!: Contexts;
   private planted!: Repository;
@@ -91,6 +92,7 @@ class Evaluation {
     this.planted = repository;
     this.contexts = new Contexts(repository, model.tokenizer, this.window);
     const probes = probesOf(facts, request.probes ?? defaults.probes);
+    this.probes = probes;
     if (probes.length === 0) throw new Error(`${repository.folder} holds nothing that a question could be made of`);
     this.questions = [
       ...probes.map(({ fact, heldBack }): AskedQuestion => {
@@ -101,7 +103,7 @@ class Evaluation {
         return { set: 'needle', stratum: 'needles', path, question, answer, answers: {} };
       }),
     ];
-    const base = await this.known('base', null, this.recipe());
+    const { byFolder: _, ...base } = await this.known('base', null, this.recipe());
     await this.measureArms('none', { adapter: null, training: null }, null, '');
     for (const kind of kinds) {
       const suffix = kinds.length > 1 ? ` (${kind})` : '';
@@ -124,7 +126,7 @@ class Evaluation {
       tokens: subject.repository.tokenCount,
       seed,
       budget: { minutes: this.budget.minutes ?? null, epochs: this.budget.epochs ?? null },
-      base: { nextTokenAccuracy: base.nextTokenAccuracy, general: base.general },
+      base,
       arms: this.measured.map(({ result }) => result),
       trainings: this.trainings,
       comparisons: comparisonsOf(this.measured, seed),
@@ -231,7 +233,8 @@ class Evaluation {
 
   private async known(name: string, adapter: Adapter | null, recipe: Recipe): Promise<Known> {
     this.control.onProgress({ stage: 'measuring', name, done: 0 });
-    return measureKnown(this.device, this.model, adapter, this.subject.repository, recipe, this.control.signal);
+    const { device, model, subject, probes, control } = this;
+    return measureKnown(device, model, adapter, subject.repository, probes, recipe, control.signal);
   }
 
   private recipe(kind?: AdapterKind): Recipe {

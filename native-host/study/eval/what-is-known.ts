@@ -1,14 +1,14 @@
-/** What an adapter, or the base, knows of a repository's text, and what it keeps of its general ability. */
+/** What an adapter, or the base, knows of a repository, and what it keeps of its general ability. */
 import type { BaseModel } from '../../model/open-model.ts';
 import type { Device } from '../../runtime/device.ts';
-import { measureItems } from '../../train/measure.ts';
+import { exactAnswers, measureItems } from '../../train/measure.ts';
 import type { Recipe } from '../../train/recipe.ts';
-import { type Adapter, openMeasurable, recallItemsOf } from '../probe.ts';
+import { type Adapter, openMeasurable, type ProbeQuestion, recallItemsOf } from '../probe.ts';
 import type { Repository } from '../repository.ts';
 import type { TrainingResult } from './eval-result.ts';
 import { measureGeneralAbility } from './general-ability.ts';
 
-export type Known = Pick<TrainingResult, 'nextTokenAccuracy' | 'byFolder' | 'general'>;
+export type Known = Pick<TrainingResult, 'nextTokenAccuracy' | 'trainedWordings' | 'byFolder' | 'general'>;
 
 /** Errors: the signal's reason where it aborts; what the device gives. */
 export async function measureKnown(
@@ -16,6 +16,7 @@ export async function measureKnown(
   model: BaseModel,
   adapter: Adapter | null,
   repository: Repository,
+  probes: readonly ProbeQuestion[],
   recipe: Recipe,
   signal: AbortSignal,
 ): Promise<Known> {
@@ -39,6 +40,9 @@ export async function measureKnown(
         sum.counted += counted;
       }
     }
+    const asked = probes.map(({ trained, fact: { answer } }) => ({ question: trained, answer }));
+    const answered = await exactAnswers(measurable, model, asked, shape, signal);
+    const trainedWordings = answered.filter(Boolean).length / Math.max(1, asked.length);
     const general = await measureGeneralAbility(measurable, model, recipe, signal);
     const byFolder = [...folders].map(([path, { tokens, correct, counted }]) => ({
       path,
@@ -46,7 +50,8 @@ export async function measureKnown(
       absorbed: counted === 0 ? 0 : correct / counted,
     }));
     byFolder.sort((a, b) => b.tokens - a.tokens);
-    return { nextTokenAccuracy: all.counted === 0 ? 0 : all.correct / all.counted, byFolder, general };
+    const nextTokenAccuracy = all.counted === 0 ? 0 : all.correct / all.counted;
+    return { nextTokenAccuracy, trainedWordings, byFolder, general };
   } finally {
     await measurable.close();
   }

@@ -41,6 +41,7 @@ const training: TrainingResult = {
     { seconds: 60, step: 120, loss: 0.7 },
   ],
   nextTokenAccuracy: 0.82,
+  trainedWordings: 0.9,
   byFolder: [
     { path: 'src', tokens: 9000, absorbed: 0.85 },
     { path: '', tokens: 400, absorbed: 0.5 },
@@ -60,7 +61,7 @@ export const evalResult: EvalResult = {
   tokens: 9400,
   seed: 1,
   budget: { minutes: 1, epochs: null },
-  base: { nextTokenAccuracy: 0.31, general: { code: 2.4, prose: 4.4, chat: 5.4 } },
+  base: { nextTokenAccuracy: 0.31, trainedWordings: 0.06, general: { code: 2.4, prose: 4.4, chat: 5.4 } },
   arms: [arm('base', 0.05), arm('lift', 0.6)],
   trainings: [training],
   comparisons: [{ left: 'lift', right: 'base', exactMatch: { mean: 0.55, low: 0.4, high: 0.7 }, referenceNll: null }],

@@ -96,6 +96,7 @@ describe('an evaluation', () => {
     expect(questions!.curve.at(-1)!.exactMatch).toBeCloseTo(armOf('lift-questions').probes.exactMatch.mean, 12);
     expect(everything!.curve.at(-1)!.exactMatch).toBeCloseTo(armOf('lift').probes.exactMatch.mean, 12);
     expect(everything!.nextTokenAccuracy).toBeGreaterThan(result.base.nextTokenAccuracy + 0.1);
+    expect(everything!.trainedWordings).toBeGreaterThan(result.base.trainedWordings);
     expect(everything!.nextTokenAccuracy).toBeGreaterThan(wrong!.nextTokenAccuracy);
     expect(everything!.general).not.toEqual(result.base.general);
     expect(wrong!.folder).toBe(other.folder);
