@@ -111,7 +111,9 @@ async function measureChanges(
   try {
     const first = await absorb();
     if ((await adapter.loadVersion())?.version.note.whole !== true)
-      throw new Error(`${minutes} minutes were too few to go through ${name} once: give more with --change-minutes`);
+      throw new Error(
+        `${first.steps} steps in ${minutes} minutes did not go through ${name} once: give more with --change-minutes`,
+      );
     const measured: MeasuredChange[] = [];
     for (const change of changes) {
       const before = await factsOfFolder(model, folder);
