@@ -6,16 +6,15 @@ import type { BaseModel } from '../../model/open-model.ts';
 import type { Device } from '../../runtime/device.ts';
 import { exactAnswers } from '../../train/measure.ts';
 import { type Recipe, recipeFor } from '../../train/recipe.ts';
-import { type Adapter, type ProbeQuestion, probesOf } from '../probe.ts';
+import type { Adapter } from '../probe.ts';
 import { chosenFacts, lessonsOf, type Repository } from '../repository.ts';
 import { answersOf, referenceNlls } from './answer-arm.ts';
 import { type AdapterSource, type ArmName, armNames, arms } from './arms.ts';
 import { bootstrapMean } from './bootstrap.ts';
 import { comparisonsOf, type MeasuredArm } from './comparisons.ts';
-import { Contexts } from './contexts.ts';
+import { type EvalMaterial, materialOf } from './eval-material.ts';
 import { defaults, type EvalControl, type EvalRequest } from './eval-request.ts';
-import type { AskedQuestion, EvalResult, TrainingResult } from './eval-result.ts';
-import { plantNeedles } from './needles.ts';
+import type { EvalResult, TrainingResult } from './eval-result.ts';
 import { withPeakMemory } from './peak-memory.ts';
 import { scored, scoreOf, scoresByStratum } from './scores.ts';
 import { trainAdapter } from './train-adapter.ts';
@@ -38,7 +37,13 @@ export async function evaluate(
   request: EvalRequest,
   control: EvalControl,
 ): Promise<EvalResult> {
-  return new Evaluation(device, model, subject, request, control).run();
+  const wanted = request.arms ?? armNames.filter((name) => name !== 'wrong' || subject.other !== null);
+  if (wanted.includes('wrong') && subject.other === null)
+    throw new Error('the arm "wrong" needs another repository, whose adapter is put to these questions');
+  const recipe = recipeFor(model.parameters, model.config.maxPositionEmbeddings);
+  const window = Math.min(model.config.maxPositionEmbeddings, longestWindow);
+  const material = await materialOf(model, subject.repository, recipe, window, request, control.signal);
+  return new Evaluation(device, model, subject, wanted, material, request, control).run();
 }
 
 interface TrainedArm {
@@ -49,19 +54,15 @@ interface TrainedArm {
 class Evaluation {
   private readonly seed: number;
   private readonly budget: { minutes?: number; epochs?: number };
-  private readonly window: number;
-  private readonly wanted: readonly ArmName[];
   private readonly measured: MeasuredArm[] = [];
   private readonly trainings: TrainingResult[] = [];
-  private probes: readonly ProbeQuestion[] = [];
-  private questions: AskedQuestion[] = [];
-  private contexts!: Contexts;
-  private planted!: Repository;
 
   constructor(
     private readonly device: Device,
     private readonly model: BaseModel,
     private readonly subject: EvalSubject,
+    private readonly wanted: readonly ArmName[],
+    private readonly material: EvalMaterial,
     private readonly request: EvalRequest,
     private readonly control: EvalControl,
   ) {
@@ -71,38 +72,11 @@ class Evaluation {
       ...(epochs === undefined ? { minutes: minutes ?? defaults.minutes } : { epochs }),
       ...(minutes === undefined ? {} : { minutes }),
     };
-    this.window = Math.min(model.config.maxPositionEmbeddings, longestWindow);
-    this.wanted = request.arms ?? armNames.filter((name) => name !== 'wrong' || subject.other !== null);
-    if (this.wanted.includes('wrong') && subject.other === null)
-      throw new Error('the arm "wrong" needs another repository, whose adapter is put to these questions');
   }
 
   async run(): Promise<EvalResult> {
-    const { model, subject, request, seed } = this;
+    const { model, subject, request, material, seed } = this;
     const kinds = request.adapterKinds ?? [this.recipe().adapter.kind];
-    const { signal } = this.control;
-    // Facts come from the folder as it is, so that no question is ever asked about a needle in training.
-    const facts = await chosenFacts(subject.repository, this.recipe(), signal);
-    const { repository, needles } = plantNeedles(
-      subject.repository,
-      model.tokenizer,
-      request.needles ?? defaults.needles,
-      seed,
-    );
-    this.planted = repository;
-    this.contexts = new Contexts(repository, model.tokenizer, this.window);
-    const probes = probesOf(facts, request.probes ?? defaults.probes);
-    this.probes = probes;
-    if (probes.length === 0) throw new Error(`${repository.folder} holds nothing that a question could be made of`);
-    this.questions = [
-      ...probes.map(({ fact, heldBack }): AskedQuestion => {
-        const { stratum, path, answer } = fact;
-        return { set: 'probe', stratum, path, question: heldBack, answer, answers: {} };
-      }),
-      ...needles.map(({ path, question, answer }): AskedQuestion => {
-        return { set: 'needle', stratum: 'needles', path, question, answer, answers: {} };
-      }),
-    ];
     const { byFolder: _, ...base } = await this.known('base', null, this.recipe());
     await this.measureArms('none', { adapter: null, training: null }, null, '');
     for (const kind of kinds) {
@@ -110,7 +84,7 @@ class Evaluation {
       const sources = new Set(this.wanted.map((name) => arms[name].adapter));
       for (const source of sources) {
         if (source === 'none') continue;
-        const made = await this.make(source, kind, suffix, facts);
+        const made = await this.make(source, kind, suffix);
         await this.measureArms(source, made, kind, suffix);
       }
     }
@@ -121,7 +95,7 @@ class Evaluation {
       model: model.folder.split(/[\\/]/).at(-1)!,
       modelParameters: model.parameters,
       device: this.device.name,
-      window: this.window,
+      window: material.window,
       documents: subject.repository.documents.length,
       tokens: subject.repository.tokenCount,
       seed,
@@ -130,18 +104,13 @@ class Evaluation {
       arms: this.measured.map(({ result }) => result),
       trainings: this.trainings,
       comparisons: comparisonsOf(this.measured, seed),
-      questions: this.questions,
+      questions: material.questions,
     };
   }
 
   /** The adapter that a source stands for. */
-  private async make(
-    source: Exclude<AdapterSource, 'none'>,
-    kind: AdapterKind,
-    suffix: string,
-    facts: Parameters<typeof lessonsOf>[2],
-  ): Promise<TrainedArm> {
-    const { device, model, seed, subject } = this;
+  private async make(source: Exclude<AdapterSource, 'none'>, kind: AdapterKind, suffix: string): Promise<TrainedArm> {
+    const { device, model, seed, subject, material } = this;
     const { signal, onProgress } = this.control;
     const recipe = this.recipe(kind);
     if (source === 'untrained') {
@@ -149,12 +118,12 @@ class Evaluation {
       return { adapter: { layout, vector: initialAdapter(layout, seed) }, training: null };
     }
     const isOther = source === 'otherRepository';
-    const taught = isOther ? subject.other! : this.planted;
-    const known = isOther ? await chosenFacts(taught, recipe, signal) : facts;
+    const taught = isOther ? subject.other! : material.planted;
+    const known = isOther ? await chosenFacts(taught, recipe, signal) : material.facts;
     const all = await lessonsOf(model, taught, known, recipe, signal);
     const lessons = all.filter((lesson) => source === 'everything' || isOther || `${lesson.kind}s` === source);
     const name = `${isOther ? 'other repository' : source}${suffix}`;
-    const asked = this.questions.filter(({ set }) => set === 'probe');
+    const asked = material.questions.filter(({ set }) => set === 'probe');
     const { result, peakBytes } = await withPeakMemory(() =>
       trainAdapter(
         device,
@@ -192,7 +161,8 @@ class Evaluation {
     adapterKind: AdapterKind | null,
     suffix: string,
   ): Promise<void> {
-    const { device, model, contexts, questions, seed, window, control } = this;
+    const { device, model, seed, control } = this;
+    const { contexts, questions, window } = this.material;
     const { signal } = control;
     for (const arm of this.wanted.filter((name) => arms[name].adapter === source)) {
       const name = `${arm}${suffix}`;
@@ -233,8 +203,8 @@ class Evaluation {
 
   private async known(name: string, adapter: Adapter | null, recipe: Recipe): Promise<Known> {
     this.control.onProgress({ stage: 'measuring', name, done: 0 });
-    const { device, model, subject, probes, control } = this;
-    return measureKnown(device, model, adapter, subject.repository, probes, recipe, control.signal);
+    const { device, model, subject, material, control } = this;
+    return measureKnown(device, model, adapter, subject.repository, material.probes, recipe, control.signal);
   }
 
   private recipe(kind?: AdapterKind): Recipe {
