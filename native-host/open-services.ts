@@ -30,7 +30,6 @@ import { coverageOf } from './study/coverage.ts';
 import { estimateAbsorption } from './study/estimate.ts';
 import type { EvalControl, EvalRequest } from './study/eval/eval-request.ts';
 import type { EvalResult } from './study/eval/eval-result.ts';
-import type { EvalControl, EvalRequest } from './study/eval/eval-request.ts';
 import { evaluate } from './study/eval/evaluate.ts';
 import { claimedLedger, shareKnown, unlearnedPaths, writeLedger } from './study/ledger.ts';
 import { probeRepository, shownAnswers } from './study/probe.ts';
