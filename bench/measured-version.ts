@@ -45,7 +45,7 @@ export async function measureVersion(
     const facts = (await chosenFacts(repository, recipe)).filter(({ path }) => visited.has(path));
     const probes = probesOf(facts, mostProbes);
     const score = async (arm: Adapter | null) => {
-      const measurable = await openMeasurable(device, model, arm, recipe);
+      const measurable = await openMeasurable(device, model, arm, shape);
       const exact = async (kind: 'trained' | 'heldBack') => {
         const questions = probes.map((probe) => ({ question: probe[kind], answer: probe.fact.answer }));
         const answers = await exactAnswers(measurable, model, questions, shape);

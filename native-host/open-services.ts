@@ -29,6 +29,9 @@ import { type AbsorbControl, type AbsorbRequest, absorb } from './study/absorb.t
 import { checkModel } from './study/check-model.ts';
 import { coverageOf } from './study/coverage.ts';
 import { estimateAbsorption } from './study/estimate.ts';
+import type { EvalControl, EvalRequest } from './study/eval/eval-request.ts';
+import type { EvalResult } from './study/eval/eval-result.ts';
+import { evaluate } from './study/eval/evaluate.ts';
 import { claimedLedger, shareKnown, unlearnedPaths, writeLedger } from './study/ledger.ts';
 import { probeRepository, shownAnswers } from './study/probe.ts';
 
@@ -161,6 +164,16 @@ class OpenServices implements Services {
     const repository = await this.folders.read(folder, signal);
     const shown = await shownAnswers(this.onnx, this.base, adapter, repository, options.shown, signal);
     return { score, shown };
+  }
+
+  async evaluate(
+    folder: string,
+    { adapterOf, ...request }: EvalRequest & { adapterOf?: string },
+    control: EvalControl,
+  ): Promise<EvalResult> {
+    const repository = await this.folders.read(folder, control.signal);
+    const other = adapterOf === undefined ? null : await this.folders.read(adapterOf, control.signal);
+    return evaluate(this.onnx, this.base, { repository, other }, request, control);
   }
 
   async checkModel(folder: string, text: string): Promise<ModelCheck> {

@@ -14,6 +14,8 @@ import type { DeviceName } from './runtime/device.ts';
 import type { DeviceRequest } from './runtime/open-device.ts';
 import type { Store } from './store/adapter-store.ts';
 import type { AbsorbControl, AbsorbRequest } from './study/absorb.ts';
+import type { EvalControl, EvalRequest } from './study/eval/eval-request.ts';
+import type { EvalResult } from './study/eval/eval-result.ts';
 import type { RepositoryScore } from './study/probe.ts';
 
 export interface ServiceOptions {
@@ -74,6 +76,8 @@ export interface Services {
     options: { adapterOf: string; shown: number },
     signal: AbortSignal,
   ): Promise<{ score: ProbeResult; shown: ShownProbe[] }>;
+  /** Trains adapters for this alone and puts the same questions to all arms; `adapterOf`: the wrong repository. */
+  evaluate(folder: string, request: EvalRequest & { adapterOf?: string }, control: EvalControl): Promise<EvalResult>;
   checkModel(folder: string, text: string): Promise<ModelCheck>;
   models(): Promise<ModelEntry[]>;
   adapters(): Promise<AdapterEntry[]>;

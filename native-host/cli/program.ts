@@ -5,6 +5,7 @@ import { addAdaptersCommand } from './adapters-command.ts';
 import { addAskCommand } from './ask-command.ts';
 import { addBenchCommand } from './bench-command.ts';
 import { type CliContext, UsageError } from './context.ts';
+import { addEvalCommand } from './eval-command.ts';
 import { addMcpCommand } from './mcp-command.ts';
 import { addModelsCommand } from './models-command.ts';
 import { printLines } from './print.ts';
@@ -53,6 +54,7 @@ function liftProgram(context: CliContext): Command {
   addAskCommand(program, context);
   addStatusCommand(program, context);
   addProbeCommand(program, context);
+  addEvalCommand(program, context);
   addMcpCommand(program, context);
   addAdaptersCommand(program, context);
   addModelsCommand(program, context);

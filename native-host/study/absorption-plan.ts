@@ -160,7 +160,10 @@ function refresh(situation: Situation, current: LoadedVersion): AbsorptionPlan {
 }
 
 /** What is asked for is what a full absorption takes. */
-function fullBudget({ fullBudget: usual }: Recipe, { epochs, minutes }: AbsorbRequest): LiftBudget {
+export function fullBudget(
+  { fullBudget: usual }: Recipe,
+  { epochs, minutes }: Pick<AbsorbRequest, 'epochs' | 'minutes'>,
+): LiftBudget {
   if (epochs === undefined && minutes === undefined) return { ...usual };
   const most = Number.POSITIVE_INFINITY;
   return { epochs: epochs ?? most, minutes: minutes ?? most, smallestGain: -1, enough: 2 };
@@ -175,6 +178,6 @@ function refreshBudget({ refreshBudget: usual }: Recipe, { epochs, minutes }: Ab
   };
 }
 
-function newState(vector: Float32Array): TrainerState {
+export function newState(vector: Float32Array): TrainerState {
   return { vector, first: new Float32Array(vector.length), second: new Float32Array(vector.length), step: 0 };
 }

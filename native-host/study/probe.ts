@@ -10,7 +10,7 @@ import { type Device, float32 } from '../runtime/device.ts';
 import { encodeConversation } from '../train/items.ts';
 import { exactAnswers, type Measurable, measureItems, recallItems } from '../train/measure.ts';
 import { batchInputs, type PackedBatch, type TrainingItem } from '../train/packing.ts';
-import { lossProgram } from '../train/program.ts';
+import { type BatchShape, lossProgram } from '../train/program.ts';
 import { type Recipe, recipeFor } from '../train/recipe.ts';
 import { chosenFacts, type Repository } from './repository.ts';
 
@@ -60,7 +60,7 @@ export async function scoreArm(
   signal: AbortSignal,
 ): Promise<ArmScore> {
   const { shape } = recipe.full;
-  const measurable = await openMeasurable(device, model, adapter, recipe);
+  const measurable = await openMeasurable(device, model, adapter, shape);
   try {
     const items = recallItemsOf(model, repository, recipe.segmentLength);
     let correct = 0;
@@ -84,22 +84,22 @@ export async function scoreArm(
 }
 
 /** One document after another, as they are asked for: a large corpus need not be in memory as items. */
-function* recallItemsOf(
+export function* recallItemsOf(
   model: BaseModel,
-  { documents, tokens }: Repository,
+  { documents, tokens }: Pick<Repository, 'documents' | 'tokens'>,
   segmentLength: number,
 ): Generator<TrainingItem> {
   for (const { path } of documents) yield* recallItems(model, path, tokens.get(path)!, segmentLength);
 }
 
-/** An adapter, or the base with null, to measure with. */
+/** An adapter, or the base with null, to measure batches of that shape with. */
 export async function openMeasurable(
   device: Device,
   model: BaseModel,
   adapter: Adapter | null,
-  recipe: Recipe,
+  shape: BatchShape,
 ): Promise<Measurable & { close(): Promise<void> }> {
-  const program = lossProgram(model.config, adapter?.layout ?? null, recipe.full.shape);
+  const program = lossProgram(model.config, adapter?.layout ?? null, shape);
   const executable = await device.compile(program, { weights: model.weights });
   const parameters = adapter === null ? null : await device.upload(float32(adapter.vector));
   return {
@@ -129,19 +129,32 @@ export async function greedyAnswers(
   signal: AbortSignal,
 ): Promise<string[]> {
   const decoder = await Decoder.open(device, model, adapter);
-  const sample = sampler({ temperature: 0 });
   const answers: string[] = [];
   try {
     for (const question of questions) {
-      signal.throwIfAborted();
       const prompt = encodeConversation(model, [{ role: 'user', content: question }], true);
-      const { tokens } = await decoder.generate(prompt, { maxTokens, sample, stopTokens: model.endTokens, signal });
-      answers.push(model.tokenizer.decode(tokens).trim());
+      answers.push(await greedyAnswer(decoder, model, prompt, maxTokens, signal));
     }
   } finally {
     await decoder.close();
   }
   return answers;
+}
+
+/** The greedy answer to a prompt, which ends where the answer begins. Errors: the signal's reason where it aborts. */
+export async function greedyAnswer(
+  decoder: Decoder,
+  model: BaseModel,
+  prompt: readonly number[],
+  maxTokens: number,
+  signal: AbortSignal,
+): Promise<string> {
+  signal.throwIfAborted();
+  const sample = sampler({ temperature: 0 });
+  const { tokens } = await decoder.generate(prompt, { maxTokens, sample, stopTokens: model.endTokens, signal });
+  // What was answered in part is no answer.
+  signal.throwIfAborted();
+  return model.tokenizer.decode(tokens).trim();
 }
 
 /** Overlap of words, as in SQuAD: harmonic mean of precision and recall over the words of both texts. */
@@ -174,7 +187,7 @@ export interface RepositoryScore {
   byStratum: Record<string, { probes: number; exactMatch: number; baseExactMatch: number; trainedExactMatch: number }>;
 }
 
-const longestAnswerTokens = 48;
+export const longestAnswerTokens = 48;
 
 /** An adapter and the base side by side, on the same probes. */
 export async function probeRepository(

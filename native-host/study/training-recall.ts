@@ -114,7 +114,7 @@ export class TrainingRecall {
   async isBetterThan(version: LoadedVersion, device: Device): Promise<boolean> {
     const { meter, paths, signal } = this;
     const now = await meter.compare(this.trainer, paths, wholeTokens, signal);
-    const measurable = await openMeasurable(device, this.model, version, this.recipe);
+    const measurable = await openMeasurable(device, this.model, version, this.recipe.full.shape);
     try {
       const before = await meter.compare(measurable, paths, wholeTokens, signal);
       return !signal.aborted && now >= before;

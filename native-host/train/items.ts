@@ -1,7 +1,7 @@
 /** What a segment and a question look like to the model: the same form in training, measuring and pretraining. */
 import type { ChatMessage, ChatTemplate } from '../model/chat-template.ts';
 import type { Tokenizer } from '../model/tokenizer.ts';
-import { renderExchange } from './exchange.ts';
+import { type Exchange, renderExchange } from './exchange.ts';
 import type { TrainingItem } from './packing.ts';
 
 /** A tokenizer with the chat form that goes with it. */
@@ -57,7 +57,26 @@ export function segmentItem(
 /** A question in the model's chat form; only the answer and the end of its turn carry loss. */
 export function questionItem(text: ModelText, question: string, answer: string, weight: number): TrainingItem {
   const { tokenizer } = text;
-  const { prompt, whole } = renderExchange(text.chatTemplate, tokenizer.literal(question), tokenizer.literal(answer));
+  const exchange = renderExchange(text.chatTemplate, tokenizer.literal(question), tokenizer.literal(answer));
+  return exchangeItem(text, exchange, weight);
+}
+
+/** As questionItem, of the answer to a conversation that ends with a question. */
+export function conversationItem(
+  text: ModelText,
+  messages: readonly ChatMessage[],
+  answer: string,
+  weight: number,
+): TrainingItem {
+  const { chatTemplate } = text;
+  const asked = literalMessages(text, messages);
+  const answered = literalMessages(text, [...messages, { role: 'assistant', content: answer }]);
+  const exchange = { prompt: chatTemplate.render(asked, true), whole: chatTemplate.render(answered, false) };
+  return exchangeItem(text, exchange, weight);
+}
+
+function exchangeItem(text: ModelText, { prompt, whole }: Exchange, weight: number): TrainingItem {
+  const { tokenizer } = text;
   const promptTokens = tokenizer.encodeChat(prompt);
   const wholeTokens = tokenizer.encodeChat(whole);
   const from = commonPrefix(promptTokens, wholeTokens);
@@ -72,12 +91,15 @@ export function questionItem(text: ModelText, question: string, answer: string, 
  * only the template's own parts hold special tokens.
  */
 export function encodeConversation(
-  { tokenizer, chatTemplate }: ModelText,
+  text: ModelText,
   messages: readonly ChatMessage[],
   addGenerationPrompt: boolean,
 ): number[] {
-  const literal = messages.map(({ role, content }) => ({ role, content: tokenizer.literal(content) }));
-  return tokenizer.encodeChat(chatTemplate.render(literal, addGenerationPrompt));
+  return text.tokenizer.encodeChat(text.chatTemplate.render(literalMessages(text, messages), addGenerationPrompt));
+}
+
+function literalMessages({ tokenizer }: ModelText, messages: readonly ChatMessage[]): ChatMessage[] {
+  return messages.map(({ role, content }) => ({ role, content: tokenizer.literal(content) }));
 }
 
 function commonPrefix(left: readonly number[], right: readonly number[]): number {

@@ -19,7 +19,7 @@ export const EXCLUDED_NAMES = [
 ] as const;
 
 /** Several major versions of each, so that older vendored copies are recognised too. */
-const EXCLUDED_VERSIONS: Record<string, string[]> = {
+export const EXCLUDED_VERSIONS: Record<string, string[]> = {
   semver: ['5.7.2', '6.3.1', '7.8.6'],
   tar: ['4.4.19', '6.2.1', '7.5.22'],
   minimatch: ['3.1.2', '5.1.6', '9.0.5', '10.2.5'],

@@ -5,6 +5,7 @@ import { runCli } from '../../native-host/cli/program.ts';
 import type { ProbeResult, ServiceOptions, Services } from '../../native-host/services.ts';
 import { openStore } from '../../native-host/store/adapter-store.ts';
 import type { AbsorbResult, AskResult, StatusResult } from '../../protocol/host.ts';
+import { evalResult } from './eval/eval-result-fixture.ts';
 
 export interface Call {
   name: string;
@@ -145,6 +146,7 @@ function fakeServices(
     status: async () => status,
     coverage: async () => [],
     probe: async () => probeResult,
+    evaluate: async () => evalResult,
     compare: async () => ({ score: probeResult, shown: [] }),
     checkModel: async () => ({ architecture: 'llama', parameters: 4_000_000, nll: 2.5, greedyIds: [1, 2, 3] }),
     models: async () => [services.model],

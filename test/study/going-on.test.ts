@@ -121,7 +121,7 @@ test.each([6, 14])(
 
     const { device, model } = fixture;
     const recipe = recipeFor(model.parameters, model.config.maxPositionEmbeddings);
-    const measurable = await openMeasurable(device, model, { layout, vector }, recipe);
+    const measurable = await openMeasurable(device, model, { layout, vector }, recipe.full.shape);
     const visited = documents.filter(({ path }) => ledger.documents.get(path)!.counted > 0);
     expect(visited.length).toBeLessThan(documents.length);
     let right = 0;

@@ -1,0 +1,106 @@
+/** Trains one adapter for an evaluation, and measures on the way how much it knows. */
+import { adapterLayout, initialAdapter } from '../../model/adapter-init.ts';
+import type { BaseModel } from '../../model/open-model.ts';
+import type { Device } from '../../runtime/device.ts';
+import { type LiftPosition, lift, startPosition } from '../../train/lift.ts';
+import type { Lesson } from '../../train/material.ts';
+import type { Measurable } from '../../train/measure.ts';
+import type { Recipe } from '../../train/recipe.ts';
+import { Trainer } from '../../train/trainer.ts';
+import { fullBudget, newState } from '../absorption-plan.ts';
+import { fullCurriculum } from '../curriculum.ts';
+import type { Adapter } from '../probe.ts';
+import type { CurvePoint, TrainingResult } from './eval-result.ts';
+
+export interface TrainingBudget {
+  /** As `lift absorb` takes them; the recipe's own where both are missing. */
+  minutes?: number;
+  epochs?: number;
+  seed: number;
+}
+
+export interface TrainingWatch {
+  signal: AbortSignal;
+  /** 0 to 1. */
+  onProgress(done: number, loss: number): void;
+  /** Share of the probes that are answered exactly; what it takes is no training time. */
+  measureProbes(model: Measurable): Promise<number>;
+}
+
+export interface TrainedAdapter {
+  adapter: Adapter;
+  training: Pick<TrainingResult, 'parameters' | 'steps' | 'trainedTokens' | 'seconds' | 'curve' | 'losses'>;
+}
+
+/** Shares of the budget at which the probes are measured; they are measured at its end too. */
+const measuredShares = [1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4];
+const mostLosses = 200;
+
+/** Errors: the signal's reason where it aborts; what the device gives. */
+export async function trainAdapter(
+  device: Device,
+  model: BaseModel,
+  lessons: readonly Lesson[],
+  recipe: Recipe,
+  budget: TrainingBudget,
+  watch: TrainingWatch,
+): Promise<TrainedAdapter> {
+  const { seed } = budget;
+  const layout = adapterLayout(model.config, recipe.adapter);
+  const trainer = await Trainer.open(device, model, layout, newState(initialAdapter(layout, seed)));
+  const curve: CurvePoint[] = [];
+  const losses: TrainingResult['losses'] = [];
+  let measuringMs = 0;
+  let done = 0;
+  let loss = Number.NaN;
+  const measure = async ({ seconds, trainedTokens }: LiftPosition) => {
+    const started = performance.now();
+    const exactMatch = await watch.measureProbes(trainer);
+    curve.push({ seconds, steps: trainer.step, trainedTokens, exactMatch });
+    measuringMs += performance.now() - started;
+  };
+  try {
+    await measure(startPosition);
+    const curriculum = fullCurriculum(lessons, recipe, { byParts: budget.epochs === undefined });
+    const allowed = fullBudget(recipe, budget);
+    allowed.epochs += curriculum.epochsOfParts;
+    const { position } = await lift(trainer, curriculum, { ...recipe.full, seed }, allowed, {
+      signal: watch.signal,
+      clock: () => performance.now() - measuringMs,
+      whileRunning: () => Promise.resolve(),
+      onProgress: (progress) => {
+        ({ done, loss } = progress);
+        watch.onProgress(done, loss);
+      },
+      onStep: async (now) => {
+        losses.push({ seconds: now.seconds, step: trainer.step, loss });
+        if (done >= (measuredShares[curve.length - 1] ?? Number.POSITIVE_INFINITY)) await measure(now);
+      },
+      onTrained: () => undefined,
+      onPassed: () => undefined,
+      // A budget that is asked for is spent, so nobody has to know whether another epoch would gain little.
+      measureRecall: () => Promise.resolve(0),
+    });
+    watch.signal.throwIfAborted();
+    await measure(position);
+    const { vector } = await trainer.state();
+    const { seconds, trainedTokens } = position;
+    const training = {
+      parameters: layout.length,
+      steps: trainer.step,
+      trainedTokens,
+      seconds,
+      curve,
+      losses: thinned(losses),
+    };
+    return { adapter: { layout, vector }, training };
+  } finally {
+    await trainer.close();
+  }
+}
+
+/** At most so many, evenly spread, the last one among them. */
+function thinned<T>(points: readonly T[]): T[] {
+  const every = Math.max(1, Math.ceil(points.length / mostLosses));
+  return points.filter((_, i) => (points.length - 1 - i) % every === 0);
+}

@@ -1,0 +1,58 @@
+/** What an adapter, or the base, knows of a repository, and what it keeps of its general ability. */
+import type { BaseModel } from '../../model/open-model.ts';
+import type { Device } from '../../runtime/device.ts';
+import { exactAnswers, measureItems } from '../../train/measure.ts';
+import type { Recipe } from '../../train/recipe.ts';
+import { type Adapter, openMeasurable, type ProbeQuestion, recallItemsOf } from '../probe.ts';
+import type { Repository } from '../repository.ts';
+import type { TrainingResult } from './eval-result.ts';
+import { measureGeneralAbility } from './general-ability.ts';
+
+export type Known = Pick<TrainingResult, 'nextTokenAccuracy' | 'trainedWordings' | 'byFolder' | 'general'>;
+
+/** Errors: the signal's reason where it aborts; what the device gives. */
+export async function measureKnown(
+  device: Device,
+  model: BaseModel,
+  adapter: Adapter | null,
+  repository: Repository,
+  probes: readonly ProbeQuestion[],
+  recipe: Recipe,
+  signal: AbortSignal,
+): Promise<Known> {
+  const { shape } = recipe.full;
+  const measurable = await openMeasurable(device, model, adapter, shape);
+  try {
+    const items = recallItemsOf(model, repository, recipe.segmentLength);
+    const counts = await measureItems(measurable, items, shape, signal);
+    signal.throwIfAborted();
+    const folders = new Map<string, { tokens: number; correct: number; counted: number }>();
+    const all = { correct: 0, counted: 0 };
+    for (const { path } of repository.documents) {
+      const slash = path.indexOf('/');
+      const name = slash < 0 ? '' : path.slice(0, slash);
+      const folder = folders.get(name) ?? { tokens: 0, correct: 0, counted: 0 };
+      folders.set(name, folder);
+      folder.tokens += repository.tokens.get(path)!.length;
+      const { correct = 0, counted = 0 } = counts.get(path) ?? {};
+      for (const sum of [folder, all]) {
+        sum.correct += correct;
+        sum.counted += counted;
+      }
+    }
+    const asked = probes.map(({ trained, fact: { answer } }) => ({ question: trained, answer }));
+    const answered = await exactAnswers(measurable, model, asked, shape, signal);
+    const trainedWordings = answered.filter(Boolean).length / Math.max(1, asked.length);
+    const general = await measureGeneralAbility(measurable, model, recipe, signal);
+    const byFolder = [...folders].map(([path, { tokens, correct, counted }]) => ({
+      path,
+      tokens,
+      absorbed: counted === 0 ? 0 : correct / counted,
+    }));
+    byFolder.sort((a, b) => b.tokens - a.tokens);
+    const nextTokenAccuracy = all.counted === 0 ? 0 : all.correct / all.counted;
+    return { nextTokenAccuracy, trainedWordings, byFolder, general };
+  } finally {
+    await measurable.close();
+  }
+}
