@@ -1,146 +1,145 @@
-// `node dist/bench-absorption.js [--only semver,tar] [--minutes 5] [--probes 200] [--change-minutes 5] [--questions <folder>]`:
-// what absorbing real repositories gives, written to bench/ABSORPTION.md.
-//   `lift eval` of each package, with the next one's adapter as the wrong one, in a process of its own
-//   edits, renames and removals of one of them (none with --change-minutes 0)
-// `--questions`: a folder that may hold <package>.jsonl with reference answers. JSON and HTML reports stay in .cache.
-import { existsSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+// `node dist/bench-absorption.js [--minutes 10]`: what absorbing real packages gives, written to bench/RESULTS.md.
+//   recall and probes of one package, beside the base and beside another package's adapter
+//   an edited constant: how soon the new value is answered, what else is lost, and undoing the edit
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { embeddedModelFolder, workerFile } from '../native-host/locations.ts';
-import { openBaseModel } from '../native-host/model/open-model.ts';
 import { openServices } from '../native-host/open-services.ts';
-import { openOnnxDevice } from '../native-host/runtime/onnx/onnx-device.ts';
-import type { EvalResult } from '../native-host/study/eval/eval-result.ts';
-import { changes, factsOfChange, factsOfFolder, knownShare } from './absorption/changes.ts';
-import { absorptionPage, type ChangeRun, type MeasuredChange, type MeasuredRepository } from './absorption/page.ts';
-import { type FetchedRepository, fetchRepository, measuredPackages } from './absorption/repositories.ts';
-import { run } from './command.ts';
+import type { ProbeResult } from '../native-host/services.ts';
+import type { AbsorbResult } from '../protocol/host.ts';
+import { writeSection } from './results.ts';
 
-const defaults = { minutes: '5', probes: '200', 'change-minutes': '5' };
 const { values } = parseArgs({
-  options: {
-    only: { type: 'string', default: measuredPackages.map(({ name }) => name).join(',') },
-    minutes: { type: 'string', default: defaults.minutes },
-    probes: { type: 'string', default: defaults.probes },
-    'change-minutes': { type: 'string', default: defaults['change-minutes'] },
-    questions: { type: 'string' },
-  },
+  options: { minutes: { type: 'string', default: '10' }, other: { type: 'string', default: '4' } },
 });
-const fullCommand = 'npm run build && node dist/bench-absorption.js';
-// Relative to the bundle in dist/.
 const projectFile = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url));
-const cache = projectFile('.cache/bench');
 const scratch = await mkdtemp(join(tmpdir(), 'lift-bench-'));
-const only = values.only.split(',');
-const unknown = only.filter((name) => !measuredPackages.some((one) => one.name === name));
-if (unknown.length > 0) throw new Error(`there is no package ${unknown.join(', ')} in the set`);
+const main = join(scratch, 'semver');
+const other = join(scratch, 'minimatch');
+await cp(projectFile('node_modules/semver'), main, { recursive: true });
+await cp(projectFile('node_modules/minimatch'), other, { recursive: true });
+
+const services = await openServices({ storeRoot: join(scratch, 'store') });
+const { signal } = new AbortController();
+const absorb = (folder: string, minutes?: number): Promise<AbsorbResult> =>
+  services.absorb(folder, minutes === undefined ? {} : { minutes }, {
+    signal,
+    whileRunning: async () => {},
+    onProgress: ({ phase, epoch, loss, absorbed }) => {
+      if (phase !== 'train')
+        console.log(
+          `${phase}: absorbed ${absorbed.toFixed(3)}, epoch ${epoch ?? '-'}, loss ${loss?.toFixed(3) ?? '-'}`,
+        );
+    },
+  });
+
+const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
+const table = (head: string[], rows: string[][]) =>
+  [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 
 try {
-  const missing: string[] = [];
-  const fetched: FetchedRepository[] = [];
-  for (const wanted of measuredPackages) {
-    const found = await fetchRepository(wanted, join(cache, 'packages'), scratch);
-    if (typeof found === 'string') missing.push(`${wanted.name}: ${found}`);
-    else fetched.push(found);
-  }
-  const repositories: MeasuredRepository[] = [];
-  const write = async (changed: ChangeRun | null) => {
-    const page = absorptionPage({ command: thisCommand(), fullCommand, repositories, missing, changes: changed });
-    await writeFile(projectFile('bench/ABSORPTION.md'), page);
-  };
-  for (const [i, one] of fetched.entries()) {
-    if (!only.includes(one.name)) continue;
-    const result = await evaluated(one, fetched[(i + 1) % fetched.length]!);
-    repositories.push({ name: one.name, version: one.version, result });
-    // A run takes hours: what it has come to is on the page when it is stopped.
-    await write(null);
-  }
-  const semver = fetched.find(({ name }) => name === 'semver');
-  const minutes = Number(values['change-minutes']);
-  await write(semver === undefined || minutes === 0 ? null : await measureChanges(semver, minutes));
+  const first = await absorb(main, Number(values.minutes));
+  await absorb(other, Number(values.other));
+  const own = await services.probe(main, {}, signal);
+  const wrong = await services.probe(main, { adapterOf: other }, signal);
+  console.log(JSON.stringify({ first: { ...first, skipped: first.skipped.length }, own, wrong }, null, 1));
+  const unchanged = await absorb(main);
+  const edit = await measureEdit(own);
+  await writeSection('absorption', [
+    `Command: \`node dist/bench-absorption.js --minutes ${values.minutes} --other ${values.other}\`. Embedded model, cpu.`,
+    '',
+    `semver, ${first.documents} documents, ${first.tokens} tokens: ${first.steps} steps, ${first.trainedTokens} tokens trained in ` +
+      `${first.seconds.toFixed(0)} s. minimatch's adapter (${values.other} minutes) is the wrong repository's.`,
+    '',
+    table(
+      [`${own.probes} probes`, 'base', 'absorbed', "minimatch's adapter"],
+      [
+        [
+          'next-token accuracy',
+          percent(own.baseNextTokenAccuracy),
+          percent(own.nextTokenAccuracy),
+          percent(wrong.nextTokenAccuracy),
+        ],
+        [
+          'exact match, trained wording',
+          percent(own.baseTrainedExactMatch),
+          percent(own.trainedExactMatch),
+          percent(wrong.trainedExactMatch),
+        ],
+        ['exact match, new wording', percent(own.baseExactMatch), percent(own.exactMatch), percent(wrong.exactMatch)],
+        ['token F1, new wording', percent(own.baseTokenF1), percent(own.tokenF1), percent(wrong.tokenF1)],
+      ],
+    ),
+    '',
+    table(
+      ['stratum', 'probes', 'base, new wording', 'absorbed, new wording', 'absorbed, trained wording'],
+      Object.entries(own.byStratum).map(([name, score]) => [
+        name,
+        String(score.probes),
+        percent(score.baseExactMatch),
+        percent(score.exactMatch),
+        percent(score.trainedExactMatch),
+      ]),
+    ),
+    '',
+    `Unchanged: ${unchanged.steps} steps (${unchanged.end}).`,
+    '',
+    ...edit,
+  ]);
 } finally {
+  await services.close();
   await rm(scratch, { recursive: true, force: true });
 }
 
-/** Without the name of a folder, which says nothing elsewhere. */
-function thisCommand(): string {
-  const { only, minutes, probes, questions } = values;
-  const rest = questions === undefined ? '' : ' --questions <folder>';
-  return `node dist/bench-absorption.js --only ${only} --minutes ${minutes} --probes ${probes} --change-minutes ${values['change-minutes']}${rest}`;
-}
-
-async function evaluated({ name, folder }: FetchedRepository, other: FetchedRepository): Promise<EvalResult> {
-  const out = join(cache, 'absorption', name);
-  const questions = values.questions === undefined ? null : resolve(values.questions, `${name}.jsonl`);
-  await run(process.execPath, [
-    projectFile('dist/cli.js'),
-    ...['eval', folder, '--adapter-of', other.folder, '--minutes', values.minutes, '--probes', values.probes],
-    ...['--store', join(scratch, 'store'), '--out', out],
-    ...(questions !== null && existsSync(questions) ? ['--questions', questions] : []),
-  ]);
-  return JSON.parse(await readFile(join(out, 'eval.json'), 'utf8'));
-}
-
-/** Absorbs a copy, then changes and refreshes it again and again. */
-async function measureChanges(
-  { name, version, folder: source }: FetchedRepository,
-  minutes: number,
-): Promise<ChangeRun> {
-  const folder = join(scratch, 'changed');
-  const storeRoot = join(scratch, 'store');
-  await mkdir(folder);
-  await cp(source, folder, { recursive: true });
-  const services = await openServices({ storeRoot, device: 'cpu' });
-  const model = await openBaseModel(embeddedModelFolder(), join(storeRoot, 'float32'));
-  const device = openOnnxDevice('cpu', workerFile);
-  // A refresh takes at most two of the minutes.
-  const absorb = () =>
-    services.absorb(
-      folder,
-      { minutes },
-      {
-        signal: new AbortController().signal,
-        whileRunning: () => Promise.resolve(),
-        onProgress: () => undefined,
-      },
-    );
-  const adapter = services.store.adapter(folder, model.key);
-  try {
-    const first = await absorb();
-    if ((await adapter.loadVersion())?.version.note.whole !== true)
-      throw new Error(
-        `${first.steps} steps in ${minutes} minutes did not go through ${name} once: give more with --change-minutes`,
-      );
-    const measured: MeasuredChange[] = [];
-    for (const change of changes) {
-      const before = await factsOfFolder(model, folder);
-      const versionBefore = (await adapter.loadVersion())!;
-      await change.apply(folder);
-      const { fresh, gone, kept } = factsOfChange(before, await factsOfFolder(model, folder));
-      const started = performance.now();
-      const { steps, trainedTokens, end } = await absorb();
-      const seconds = (performance.now() - started) / 1000;
-      const versionAfter = (await adapter.loadVersion())!;
-      measured.push({
-        name: change.name,
-        steps,
-        trainedTokens,
-        seconds,
-        end,
-        fresh: await knownShare(device, model, versionAfter, fresh),
-        gone: await knownShare(device, model, versionAfter, gone),
-        keptBefore: await knownShare(device, model, versionBefore, kept),
-        keptAfter: await knownShare(device, model, versionAfter, kept),
-      });
-      console.log(JSON.stringify(measured.at(-1)));
-    }
-    const { steps, seconds } = first;
-    return { name: `${name} ${version}`, minutes, steps, seconds, changes: measured };
-  } finally {
-    await services.close();
-    await device.close();
-  }
+/** Changes the value of a constant, refreshes, asks for it, and undoes it. */
+async function measureEdit(before: ProbeResult): Promise<string[]> {
+  const file = join(main, 'internal', 'constants.js');
+  const original = await readFile(file, 'utf8');
+  const edited = original.replace("const SEMVER_SPEC_VERSION = '2.0.0'", "const SEMVER_SPEC_VERSION = '7.4.1'");
+  if (edited === original) throw new Error('internal/constants.js is not what this benchmark edits');
+  const askValue = async () => {
+    const params = {
+      openFiles: [],
+      useAdapter: true,
+      evidence: 0,
+      temperature: 0,
+      topP: 1,
+      maxTokens: 32,
+      conversation: [],
+    };
+    const question = 'What is the value of SEMVER_SPEC_VERSION?';
+    const { answer } = await services.ask({ folder: main, question, ...params }, () => {}, signal);
+    return answer.trim();
+  };
+  const answers = [['before', await askValue()]];
+  await writeFile(file, edited);
+  const started = performance.now();
+  const refreshed = await absorb(main);
+  const seconds = (performance.now() - started) / 1000;
+  answers.push(['after the edit and a refresh', await askValue()]);
+  const after = await services.probe(main, {}, signal);
+  await writeFile(file, original);
+  const undone = await absorb(main);
+  answers.push([`after undoing it (${undone.steps} steps, ${undone.end})`, await askValue()]);
+  console.log(answers, { seconds, steps: refreshed.steps }, after);
+  return [
+    `An edited constant (\`SEMVER_SPEC_VERSION\` from 2.0.0 to 7.4.1): ${refreshed.steps} steps, ${refreshed.trainedTokens} tokens ` +
+      `trained, ${seconds.toFixed(1)} s from start to finish of \`absorb\`.`,
+    '',
+    table(
+      ['when', 'answer, with nothing in context'],
+      answers.map(([when, answer]) => [when!, `\`${answer}\``]),
+    ),
+    '',
+    table(
+      ['all probes', 'before', 'after the refresh'],
+      [
+        ['exact match, trained wording', percent(before.trainedExactMatch), percent(after.trainedExactMatch)],
+        ['exact match, new wording', percent(before.exactMatch), percent(after.exactMatch)],
+        ['next-token accuracy', percent(before.nextTokenAccuracy), percent(after.nextTokenAccuracy)],
+      ],
+    ),
+  ];
 }

@@ -18,6 +18,7 @@ const programs = {
   demo: 'scripts/demo.ts',
   'bench-engine': 'bench/engine.ts',
   'bench-absorption': 'bench/absorption.ts',
+  'bench-repositories': 'bench/repositories.ts',
   'bench-scaling': 'bench/scaling.ts',
   'bench-recomputation': 'bench/recomputation.ts',
   'gpu-check': 'scripts/gpu-check.ts',

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { changes, factsOfChange } from '../../bench/absorption/changes.ts';
-import { type AbsorptionRun, absorptionPage } from '../../bench/absorption/page.ts';
-import { measuredPackages } from '../../bench/absorption/repositories.ts';
+import { changes, factsOfChange } from '../../bench/repositories/changes.ts';
+import { type AbsorptionRun, absorptionPage } from '../../bench/repositories/page.ts';
+import { measuredPackages } from '../../bench/repositories/repositories.ts';
 import { readCorpus } from '../../native-host/corpus/documents.ts';
 import { type Fact, makeFact } from '../../native-host/corpus/questions/fact.ts';
 import { factsOf } from '../../native-host/corpus/questions/facts.ts';
@@ -74,8 +74,8 @@ describe('what a change makes of facts', () => {
 
 describe('the page of what absorbing gives', () => {
   const run: AbsorptionRun = {
-    command: 'node dist/bench-absorption.js --minutes 1',
-    fullCommand: 'node dist/bench-absorption.js',
+    command: 'node dist/bench-repositories.js --minutes 1',
+    fullCommand: 'node dist/bench-repositories.js',
     repositories: [{ name: 'semver', version: '7.8.6', result: evalResult }],
     missing: ['flask: the Python package flask is not installed'],
     changes: null,
@@ -111,7 +111,7 @@ describe('the page of what absorbing gives', () => {
     for (const table of tables) expect(new Set(table.map((row) => row.split('|').length)).size).toBe(1);
     expect(page).toContain('| edit (saturated) | 9 | 4,000 | 5.3 | 100.0 % / 50.0 % of 3 | – |');
     expect(page).toContain('- flask: the Python package flask is not installed');
-    expect(page).toContain('`node dist/bench-absorption.js --minutes 1`');
+    expect(page).toContain('`node dist/bench-repositories.js --minutes 1`');
     expect(absorptionPage({ ...run, repositories: [], missing: [] })).not.toContain('|');
   });
 });
