@@ -25,7 +25,7 @@ const training: TrainingResult = {
   name: 'everything',
   adapterKind: 'full',
   lessons: 'everything',
-  folder: '/work/repo',
+  folder: '/projects/repo',
   parameters: 2_900_000,
   steps: 120,
   trainedTokens: 98_765,
@@ -51,7 +51,7 @@ const training: TrainingResult = {
 
 export const evalResult: EvalResult = {
   format: 1,
-  folder: '/work/repo',
+  folder: '/projects/repo',
   adapterOf: null,
   model: 'lift-nano',
   modelParameters: 4_000_000,
