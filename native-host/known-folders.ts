@@ -1,5 +1,5 @@
 /** Folders as they are now and what is known of them, for one base model: documents, unsaved texts, adapter, ledger. */
-import { existsSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { FileChange } from '../protocol/host.ts';
@@ -51,7 +51,8 @@ export class KnownFolders {
   }
 
   async noteChanges(folder: string, changes: readonly FileChange[]): Promise<void> {
-    this.unsaved.note((await this.read(folder)).folder, changes);
+    await this.adapterOf(folder);
+    this.unsaved.note(realpathSync.native(folder), changes);
   }
 
   /** Paths with a text that is not saved. */
