@@ -8,7 +8,7 @@ import type { BaseModel } from '../model/open-model.ts';
 import { shuffled, uniformNumbers } from '../model/random.ts';
 import { type Device, float32 } from '../runtime/device.ts';
 import { encodeConversation } from '../train/items.ts';
-import { exactAnswers, type Measurable, measureItems, recallItems } from '../train/measure.ts';
+import { exactAnswers, type Measurable, measureItems, recallItems, shareRight } from '../train/measure.ts';
 import { batchInputs, type PackedBatch, type TrainingItem } from '../train/packing.ts';
 import { type BatchShape, lossProgram } from '../train/program.ts';
 import { type Recipe, recipeFor } from '../train/recipe.ts';
@@ -63,17 +63,11 @@ export async function scoreArm(
   const measurable = await openMeasurable(device, model, adapter, shape);
   try {
     const items = recallItemsOf(model, repository, recipe.segmentLength);
-    let correct = 0;
-    let counted = 0;
-    for (const count of (await measureItems(measurable, items, shape, signal)).values()) {
-      correct += count.correct;
-      counted += count.counted;
-    }
+    const nextTokenAccuracy = shareRight((await measureItems(measurable, items, shape, signal)).values());
     const exact = (kind: 'trained' | 'heldBack') => {
       const questions = probes.map((probe) => ({ question: probe[kind], answer: probe.fact.answer }));
       return exactAnswers(measurable, model, questions, shape, signal);
     };
-    const nextTokenAccuracy = counted === 0 ? 0 : correct / counted;
     const score = { nextTokenAccuracy, trained: await exact('trained'), heldBack: await exact('heldBack') };
     // What was measured in part is no score.
     signal.throwIfAborted();

@@ -5,13 +5,13 @@
 import { shuffled, uniformNumbers } from '../model/random.ts';
 import type { ModelText } from '../train/items.ts';
 import {
-  addCounts,
   type Measurable,
   measureItems,
   recallCount,
   recallItem,
   recallStarts,
   type Stop,
+  shareRight,
   type TokenCount,
 } from '../train/measure.ts';
 import type { TrainingItem } from '../train/packing.ts';
@@ -55,7 +55,7 @@ export class RecallMeter {
     }
     // Then samples from before have nothing left to correct.
     if (reached === this.repository.tokens.size) this.sample = noSample;
-    return shareOf(counts);
+    return shareRight(counts.values());
   }
 
   /** Whether nothing was trained since every document was measured. */
@@ -73,12 +73,13 @@ export class RecallMeter {
   ): Promise<number> {
     const counts = await this.measure(model, this.sampleOf(paths, tokens, this.uniform()), stop);
     this.keepSample(counts, priors);
-    return shareOf(counts);
+    return shareRight(counts.values());
   }
 
   /** The share predicted right in a sample that is the same each time: to compare models or epochs with. */
   async compare(model: Measurable, paths: readonly string[], tokens: number, stop: Stop): Promise<number> {
-    return shareOf(await this.measure(model, this.sampleOf(paths, tokens, uniformNumbers(this.seed)), stop));
+    const counts = await this.measure(model, this.sampleOf(paths, tokens, uniformNumbers(this.seed)), stop);
+    return shareRight(counts.values());
   }
 
   /** What is known now: documents measured at `step` as they were, all others by their prior share, corrected. */
@@ -155,9 +156,4 @@ export class RecallMeter {
     this.taken += 1;
     return uniformNumbers(this.seed + 7919 * this.taken);
   }
-}
-
-function shareOf(counts: ReadonlyMap<unknown, TokenCount>): number {
-  const { correct, counted } = [...counts.values()].reduce(addCounts, { correct: 0, counted: 0, nll: 0 });
-  return counted === 0 ? 0 : correct / counted;
 }

@@ -4,7 +4,7 @@ import type { Device } from '../runtime/device.ts';
 import type { LoadedVersion } from '../store/version-file.ts';
 import type { LiftResult } from '../train/lift.ts';
 import type { Lesson } from '../train/material.ts';
-import type { Stop } from '../train/measure.ts';
+import { type Stop, shareRight } from '../train/measure.ts';
 import type { Recipe } from '../train/recipe.ts';
 import type { Trainer } from '../train/trainer.ts';
 import type { AbsorptionPlan } from './absorption-plan.ts';
@@ -47,7 +47,7 @@ export class TrainingRecall {
     this.paths = repository.documents.map(({ path }) => path);
     this.fresh = new Set(plan.fresh);
     this.meter = new RecallMeter(model, repository, recipe, plan.settings.seed);
-    this.share = shareOf(this.counts());
+    this.share = shareRight(this.counts().values());
   }
 
   /** How much of each document is predicted right now. */
@@ -61,7 +61,7 @@ export class TrainingRecall {
     if (passed < seconds) return;
     await this.sample(this.stopAfter(Math.max(shortestSample, sampleShare * passed)));
     this.lastMeasured = performance.now();
-    this.share = shareOf(this.counts());
+    this.share = shareRight(this.counts().values());
   }
 
   /** For when training was stopped: a short look at what it has come to. */
@@ -163,14 +163,4 @@ function timeLimit(seconds: number): Stop {
       return performance.now() > end;
     },
   };
-}
-
-function shareOf(counts: ReadonlyMap<string, { correct: number; counted: number }>): number {
-  let correct = 0;
-  let counted = 0;
-  for (const count of counts.values()) {
-    correct += count.correct;
-    counted += count.counted;
-  }
-  return counted === 0 ? 0 : correct / counted;
 }

@@ -94,6 +94,17 @@ export function countTokens(
   return count;
 }
 
+/** Share of the tokens that count which are predicted right; 0 where none counts. */
+export function shareRight(counts: Iterable<Pick<TokenCount, 'correct' | 'counted'>>): number {
+  let right = 0;
+  let all = 0;
+  for (const { correct, counted } of counts) {
+    right += correct;
+    all += counted;
+  }
+  return all === 0 ? 0 : right / all;
+}
+
 export function addCounts(left: TokenCount, right: TokenCount): TokenCount {
   return {
     correct: left.correct + right.correct,

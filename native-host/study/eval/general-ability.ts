@@ -1,6 +1,5 @@
 /** What an adapter leaves of a model's ability: how likely it finds code, prose and answers that are not the repository's. */
-import type { ModelText } from '../../train/items.ts';
-import { questionItem } from '../../train/items.ts';
+import { type ModelText, questionItem } from '../../train/items.ts';
 import { addCounts, type Measurable, measureItems, recallItems } from '../../train/measure.ts';
 import type { TrainingItem } from '../../train/packing.ts';
 import type { Recipe } from '../../train/recipe.ts';

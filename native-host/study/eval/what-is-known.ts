@@ -1,7 +1,7 @@
 /** What an adapter, or the base, knows of a repository, and what it keeps of its general ability. */
 import type { BaseModel } from '../../model/open-model.ts';
 import type { Device } from '../../runtime/device.ts';
-import { exactAnswers, measureItems } from '../../train/measure.ts';
+import { exactAnswers, measureItems, shareRight } from '../../train/measure.ts';
 import type { Recipe } from '../../train/recipe.ts';
 import { type Adapter, openMeasurable, type ProbeQuestion, recallItemsOf } from '../probe.ts';
 import type { Repository } from '../repository.ts';
@@ -27,7 +27,6 @@ export async function measureKnown(
     const counts = await measureItems(measurable, items, shape, signal);
     signal.throwIfAborted();
     const folders = new Map<string, { tokens: number; correct: number; counted: number }>();
-    const all = { correct: 0, counted: 0 };
     for (const { path } of repository.documents) {
       const slash = path.indexOf('/');
       const name = slash < 0 ? '' : path.slice(0, slash);
@@ -35,10 +34,8 @@ export async function measureKnown(
       folders.set(name, folder);
       folder.tokens += repository.tokens.get(path)!.length;
       const { correct = 0, counted = 0 } = counts.get(path) ?? {};
-      for (const sum of [folder, all]) {
-        sum.correct += correct;
-        sum.counted += counted;
-      }
+      folder.correct += correct;
+      folder.counted += counted;
     }
     const asked = probes.map(({ trained, fact: { answer } }) => ({ question: trained, answer }));
     const answered = await exactAnswers(measurable, model, asked, shape, signal);
@@ -50,8 +47,7 @@ export async function measureKnown(
       absorbed: counted === 0 ? 0 : correct / counted,
     }));
     byFolder.sort((a, b) => b.tokens - a.tokens);
-    const nextTokenAccuracy = all.counted === 0 ? 0 : all.correct / all.counted;
-    return { nextTokenAccuracy, trainedWordings, byFolder, general };
+    return { nextTokenAccuracy: shareRight(counts.values()), trainedWordings, byFolder, general };
   } finally {
     await measurable.close();
   }
