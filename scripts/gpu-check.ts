@@ -41,9 +41,9 @@ const { values: options } = parseArgs({
     library: { type: 'string' },
   },
 });
-const isTrial = options.library !== undefined;
+const { library: driverLibrary } = options;
+const isTrial = driverLibrary !== undefined;
 const shapes = options.shapes ?? (isTrial ? 'toy' : '0.5b,1.5b,8b');
-const library = options.library === undefined ? {} : { library: options.library };
 const inDist = (file: string) => new URL(file, import.meta.url);
 
 const card = findCard();
@@ -65,7 +65,7 @@ try {
       openCudaDevice({
         workerFile: inDist('./cuda-worker.js'),
         kernelsFile: fileURLToPath(inDist('./cuda-kernels.fatbin')),
-        ...library,
+        ...(isTrial ? { driverLibrary } : {}),
       });
     try {
       await part({
@@ -92,7 +92,7 @@ process.exit(report.failures === 0 ? 0 : 1);
 
 function findCard() {
   try {
-    const [first] = new Driver(options.library).cards();
+    const [first] = new Driver(driverLibrary).cards();
     if (first !== undefined) return first;
     console.error('There is no NVIDIA card here: nothing was checked.');
   } catch (error) {

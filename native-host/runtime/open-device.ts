@@ -88,13 +88,13 @@ export function chooseDevice(request: DeviceRequest, model: ModelSize, files: De
 export async function openDevice(choice: DeviceChoice, files: DeviceFiles): Promise<Device> {
   if (choice.name !== 'cuda') return openOnnxDevice(choice.name, files.onnxWorker);
   const { ordinal, weights } = choice.cuda!;
-  const library = files.driverLibrary === undefined ? {} : { library: files.driverLibrary };
+  const { driverLibrary } = files;
   const device = openCudaDevice({
     workerFile: files.cudaWorker,
     kernelsFile: files.kernels,
     ordinal,
     weights,
-    ...library,
+    ...(driverLibrary === undefined ? {} : { driverLibrary }),
   });
   await device.opened;
   return device;

@@ -50,7 +50,7 @@ export class CardRuntime {
 
   /** Errors: CudaUnavailableError, CudaError. */
   constructor(settings: WorkerSettings) {
-    this.driver = new Driver(settings.library ?? undefined);
+    this.driver = new Driver(settings.driverLibrary ?? undefined);
     const card = this.driver.cards()[settings.ordinal];
     if (card === undefined) throw new Error(`there is no card ${settings.ordinal}`);
     this.context = this.driver.createContext(settings.ordinal);

@@ -11,6 +11,7 @@ import type {
   RunOptions,
   RunResult,
 } from '../device.ts';
+import { WorkerDevice } from '../worker-device.ts';
 import { Driver } from './driver.ts';
 import type { Job, JobResult, MemoryUse, WeightStorage, WorkerMessage, WorkerSettings } from './jobs.ts';
 import { portableProgram } from './portable-graph.ts';
@@ -27,7 +28,7 @@ export interface CudaDeviceOptions {
   /** How many logits a loss computes at once, 2 bytes each: 160 Mi without it. A slice reads the whole embedding. */
   logitsOfSlice?: number;
   /** The driver's library, where it is not the system's. */
-  library?: string;
+  driverLibrary?: string;
 }
 
 interface Pending {
@@ -42,15 +43,15 @@ interface Pending {
 export function openCudaDevice(options: CudaDeviceOptions): CudaDevice {
   const settings: WorkerSettings = {
     ordinal: options.ordinal ?? 0,
-    library: options.library ?? null,
+    driverLibrary: options.driverLibrary ?? null,
     kernels: options.kernelsFile,
     weights: options.weights ?? 'bfloat16',
     logitsOfSlice: options.logitsOfSlice ?? 160 * 2 ** 20,
   };
-  return new CudaDevice(new Worker(options.workerFile, { workerData: settings }), options.library);
+  return new CudaDevice(new Worker(options.workerFile, { workerData: settings }), options.driverLibrary);
 }
 
-export class CudaDevice implements Device {
+export class CudaDevice extends WorkerDevice implements Device {
   readonly name = 'cuda';
   /** Rejected where the card cannot be used. */
   readonly opened: Promise<void>;
@@ -63,8 +64,9 @@ export class CudaDevice implements Device {
 
   constructor(
     private readonly worker: Worker,
-    private readonly library: string | undefined,
+    private readonly driverLibrary: string | undefined,
   ) {
+    super();
     this.opened = new Promise((resolve, reject) => {
       worker.on('message', (message: WorkerMessage) => {
         if (message.kind === 'ready') {
@@ -105,22 +107,6 @@ export class CudaDevice implements Device {
     return new CudaExecutable((job) => this.submit(job), executable!);
   }
 
-  async upload(tensor: HostTensor): Promise<DeviceTensor> {
-    return (await this.submit({ kind: 'upload', tensor })).device!.tensor!;
-  }
-
-  async view(tensor: DeviceTensor, offset: number, shape: readonly number[]): Promise<DeviceTensor> {
-    return (await this.submit({ kind: 'view', tensor: tensor.id, offset, shape })).device!.tensor!;
-  }
-
-  async download(tensor: DeviceTensor): Promise<HostTensor> {
-    return (await this.submit({ kind: 'download', tensor: tensor.id })).host!.tensor!;
-  }
-
-  async release(tensors: readonly DeviceTensor[]): Promise<void> {
-    await this.submit({ kind: 'releaseTensors', tensors: tensors.map(({ id }) => id) });
-  }
-
   async truncate(cache: DeviceCache, length: number): Promise<void> {
     cache.length = (await this.submit({ kind: 'truncateCache', cache: cache.id, length })).cache!;
   }
@@ -151,7 +137,7 @@ export class CudaDevice implements Device {
     await this.ended;
   }
 
-  private submit(job: Job): Promise<JobResult> {
+  protected submit(job: Job): Promise<JobResult> {
     if (this.failure !== null) return Promise.reject(this.failure);
     if (this.hasClosed && job.kind !== 'close') return Promise.reject(new Error('the cuda device was closed'));
     const id = this.nextJob++;
@@ -187,7 +173,7 @@ export class CudaDevice implements Device {
   private freeWhatIsLeft(): void {
     if (this.hasClosed || this.context === null) return;
     try {
-      new Driver(this.library).destroyContext(this.context);
+      new Driver(this.driverLibrary).destroyContext(this.context);
     } catch {
       // The context of a lost card may not be there any more.
     }

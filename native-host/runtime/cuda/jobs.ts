@@ -1,11 +1,8 @@
 /** What the card's worker is asked to do, and what it answers. Sent with postMessage; replies name the job by its number. */
 import type { StoredTensor } from '../../model/safetensors.ts';
 import type { HostTensor, Priority } from '../device.ts';
+import type { CacheJob, TensorJob, TensorReference, TensorResult } from '../worker-device.ts';
 import type { PortableProgram } from './portable-graph.ts';
-
-export interface TensorReference {
-  tensor: number;
-}
 
 export type Job =
   | {
@@ -23,24 +20,12 @@ export type Job =
       cache: number | null;
       priority: Priority;
     }
-  | { kind: 'upload'; tensor: HostTensor }
-  | { kind: 'view'; tensor: number; offset: number; shape: readonly number[] }
-  | { kind: 'download'; tensor: number }
-  | { kind: 'releaseTensors'; tensors: readonly number[] }
-  | { kind: 'releaseExecutable'; executable: number }
-  | { kind: 'createCache'; executable: number }
-  | { kind: 'truncateCache'; cache: number; length: number }
-  | { kind: 'releaseCache'; cache: number }
+  | TensorJob
+  | CacheJob
   | { kind: 'memory' }
   /** Whether there is memory for programs that are not compiled yet. */
   | { kind: 'fits'; programs: readonly { program: PortableProgram; deviceOutputs: readonly string[] }[] }
   | { kind: 'close' };
-
-export interface TensorDescription {
-  id: number;
-  dtype: HostTensor['dtype'];
-  shape: readonly number[];
-}
 
 /** Bytes of the card's memory. */
 export interface MemoryUse {
@@ -52,9 +37,7 @@ export interface MemoryUse {
   weights: number;
 }
 
-export interface JobResult {
-  host?: Record<string, HostTensor>;
-  device?: Record<string, TensorDescription>;
+export interface JobResult extends TensorResult {
   executable?: number;
   /** A cache's id after createCache, its length after run or truncateCache. */
   cache?: number;
@@ -71,7 +54,7 @@ export interface WorkerSettings {
   /** Which card. */
   ordinal: number;
   /** The driver's library, where it is not the system's. */
-  library: string | null;
+  driverLibrary: string | null;
   /** The file of the kernels. */
   kernels: string;
   weights: WeightStorage;

@@ -1,8 +1,8 @@
 /** Tensors that stay on the card between runs, and their copies in the type that products read. */
 import { narrowToBfloat16, widenBfloat16 } from '../../model/half-precision.ts';
 import type { HostTensor } from '../device.ts';
+import type { DeviceTensorDescription } from '../worker-device.ts';
 import type { Card } from './card.ts';
-import type { TensorDescription } from './jobs.ts';
 import type { ElementType } from './kernel-table.ts';
 import { convert as convertLaunch } from './kernels/launches/elementwise.ts';
 import { bytesOf, type StoredType, sizeOf } from './plan.ts';
@@ -40,7 +40,7 @@ export class Tensors {
     private readonly stream: number,
   ) {}
 
-  upload({ dtype, shape, data }: HostTensor): TensorDescription {
+  upload({ dtype, shape, data }: HostTensor): DeviceTensorDescription {
     const address = this.card.memory.take(data.byteLength);
     this.card.driver.copyToDevice(address, data, this.stream);
     this.card.driver.synchronize(this.stream);
@@ -48,13 +48,13 @@ export class Tensors {
   }
 
   /** A tensor over memory that was taken for it. */
-  adopt(address: number, type: StoredType, shape: readonly number[]): TensorDescription {
+  adopt(address: number, type: StoredType, shape: readonly number[]): DeviceTensorDescription {
     const block: Block = { address, type, elements: sizeOf(shape), users: 0, twin: null };
     return this.add(block, 0, shape);
   }
 
   /** Shares the memory. Errors: RangeError where the part lies outside. */
-  view(id: number, offset: number, shape: readonly number[]): TensorDescription {
+  view(id: number, offset: number, shape: readonly number[]): DeviceTensorDescription {
     const tensor = this.of(id);
     if (offset < 0 || offset + sizeOf(shape) > sizeOf(tensor.shape))
       throw new RangeError('the view lies outside the tensor');
@@ -118,7 +118,7 @@ export class Tensors {
     return { address: made, type: to };
   }
 
-  private add(block: Block, offset: number, shape: readonly number[]): TensorDescription {
+  private add(block: Block, offset: number, shape: readonly number[]): DeviceTensorDescription {
     const id = this.nextId++;
     block.users += 1;
     this.byId.set(id, { block, offset, shape, holders: 1, copy: null });

@@ -1,9 +1,6 @@
 /** What the device's worker is asked to do, and what it answers. Sent with postMessage; typed arrays are transferred. */
 import type { HostTensor } from '../device.ts';
-
-export interface TensorReference {
-  tensor: number;
-}
+import type { CacheJob, TensorJob, TensorReference, TensorResult } from '../worker-device.ts';
 
 export type Job =
   | {
@@ -15,25 +12,11 @@ export type Job =
       caches: readonly { past: string; rows: string; width: number }[];
     }
   | { kind: 'run'; executable: number; inputs: Record<string, HostTensor | TensorReference>; cache: number | null }
-  | { kind: 'upload'; tensor: HostTensor }
-  | { kind: 'view'; tensor: number; offset: number; shape: readonly number[] }
-  | { kind: 'download'; tensor: number }
-  | { kind: 'releaseTensors'; tensors: readonly number[] }
-  | { kind: 'releaseExecutable'; executable: number }
-  | { kind: 'createCache'; executable: number }
-  | { kind: 'truncateCache'; cache: number; length: number }
-  | { kind: 'releaseCache'; cache: number }
+  | TensorJob
+  | CacheJob
   | { kind: 'close' };
 
-export interface DeviceTensorDescription {
-  id: number;
-  dtype: HostTensor['dtype'];
-  shape: readonly number[];
-}
-
-export interface JobResult {
-  host?: Record<string, HostTensor>;
-  device?: Record<string, DeviceTensorDescription>;
+export interface JobResult extends TensorResult {
   /** A cache's id after createCache, its length after run or truncateCache. */
   cache?: number;
   seconds: number;

@@ -13,6 +13,7 @@ import type {
   RunOptions,
   RunResult,
 } from '../device.ts';
+import { WorkerDevice } from '../worker-device.ts';
 import type { Job, JobResult, WorkerReply, WorkerSettings } from './jobs.ts';
 import { lowerProgram } from './lower.ts';
 import { neededBytes } from './program-memory.ts';
@@ -34,7 +35,7 @@ export function openOnnxDevice(name: OnnxDeviceName, workerFile: URL, threads = 
   return new OnnxDevice(name, workerFile, threads);
 }
 
-class OnnxDevice implements Device {
+class OnnxDevice extends WorkerDevice implements Device {
   private readonly worker: Worker;
   private readonly queues: Record<Priority, Queued[]> = { answer: [], training: [] };
   private running: Queued | null = null;
@@ -46,6 +47,7 @@ class OnnxDevice implements Device {
     workerFile: URL,
     threads: number,
   ) {
+    super();
     this.worker = new Worker(workerFile, { workerData: { device: name, threads } satisfies WorkerSettings });
     this.worker.on('message', (reply: WorkerReply) => {
       const { resolve, reject } = this.running!;
@@ -80,22 +82,6 @@ class OnnxDevice implements Device {
     return new OnnxExecutable((job, priority) => this.submit(job, priority), executable);
   }
 
-  async upload(tensor: HostTensor): Promise<DeviceTensor> {
-    return (await this.submit({ kind: 'upload', tensor })).device!.tensor!;
-  }
-
-  async view(tensor: DeviceTensor, offset: number, shape: readonly number[]): Promise<DeviceTensor> {
-    return (await this.submit({ kind: 'view', tensor: tensor.id, offset, shape })).device!.tensor!;
-  }
-
-  async download(tensor: DeviceTensor): Promise<HostTensor> {
-    return (await this.submit({ kind: 'download', tensor: tensor.id })).host!.tensor!;
-  }
-
-  async release(tensors: readonly DeviceTensor[]): Promise<void> {
-    await this.submit({ kind: 'releaseTensors', tensors: tensors.map(({ id }) => id) });
-  }
-
   async truncate(cache: DeviceCache, length: number): Promise<void> {
     cache.length = (await this.submit({ kind: 'truncateCache', cache: cache.id, length }, 'answer')).cache!;
   }
@@ -111,7 +97,7 @@ class OnnxDevice implements Device {
     if (this.failure === null) await this.submit({ kind: 'close' }, 'answer');
   }
 
-  private submit(job: Job, priority: Priority = 'training'): Promise<JobResult> {
+  protected submit(job: Job, priority: Priority = 'training'): Promise<JobResult> {
     if (this.failure !== null) return Promise.reject(this.failure);
     return new Promise((resolve, reject) => {
       this.queues[priority].push({ job, resolve, reject });

@@ -5,9 +5,10 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import * as ort from 'onnxruntime-node';
 import type { HostTensor } from '../device.ts';
+import type { DeviceTensorDescription } from '../worker-device.ts';
 import { CpuCache, type KeyValueCache, TensorCache } from './cache.ts';
 import { GpuReader } from './gpu-reader.ts';
-import type { DeviceTensorDescription, Job, JobResult, WorkerReply, WorkerSettings } from './jobs.ts';
+import type { Job, JobResult, WorkerReply, WorkerSettings } from './jobs.ts';
 
 interface Loaded {
   session: ort.InferenceSession;

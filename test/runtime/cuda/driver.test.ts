@@ -46,7 +46,7 @@ describe('a card that cannot be used says what to do', () => {
   });
 
   test('a device that cannot be opened rejects every job with the reason', async () => {
-    const device = openCudaDevice({ workerFile, kernelsFile: 'nowhere', library: 'libcuda-that-is-nowhere.so' });
+    const device = openCudaDevice({ workerFile, kernelsFile: 'nowhere', driverLibrary: 'libcuda-that-is-nowhere.so' });
     await expect(device.opened).rejects.toThrow('there is no NVIDIA driver');
     await expect(device.upload(float32(Float32Array.of(1)))).rejects.toThrow('there is no NVIDIA driver');
     await device.close();

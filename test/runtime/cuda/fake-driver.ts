@@ -32,7 +32,7 @@ export function fakeDriverLibrary(): string {
 export function openFakeCard(options: Pick<CudaDeviceOptions, 'weights' | 'logitsOfSlice'> = {}): CudaDevice {
   if (!existsSync(workerFile)) throw new Error('dist/cuda-worker.js is missing: run `npm run build` first');
   // The emulated driver does not look into the kernels' file.
-  return openCudaDevice({ workerFile, kernelsFile: source, library: fakeDriverLibrary(), ...options });
+  return openCudaDevice({ workerFile, kernelsFile: source, driverLibrary: fakeDriverLibrary(), ...options });
 }
 
 /** What is on the emulated card: contexts, bytes of memory, and streams, events, graphs, modules and pinned ranges. */
