@@ -83,11 +83,17 @@ function installCodeServer(say) {
   writeFileSync(doneFile, done);
 }
 
-/** npm, run by the Node that runs code-server and compiling native modules against that Node's headers. */
+/**
+ * npm, run by the Node that runs code-server and compiling native modules against that Node's headers. What an npm around
+ * this process says of itself and its own Node (`npm test` sets `npm_*`) must not reach it: code-server's install script
+ * believes it.
+ */
 function npm(args) {
-  logged('npm', args, {
-    env: { ...process.env, PATH: `${join(nodeFolder, 'bin')}:${process.env.PATH}`, npm_config_nodedir: nodeFolder },
-  });
+  const outside = Object.entries(process.env).filter(([name]) => !name.toLowerCase().startsWith('npm_'));
+  const env = Object.fromEntries(outside);
+  env.PATH = `${join(nodeFolder, 'bin')}:${env.PATH}`;
+  env.npm_config_nodedir = nodeFolder;
+  logged('npm', args, { env });
 }
 
 const logFile = join(workbenchHome, 'setup.log');
