@@ -26,9 +26,11 @@ interface Case {
 
 export interface Comparison {
   name: string;
-  /** ‖card − cpu‖ ÷ ‖cpu‖ of the worst output. */
+  /** ‖card − cpu‖ ÷ ‖cpu‖ of the worst output; not a number where the card gave an error or a number that is none. */
   error: number;
   allowed: number;
+  /** What the card said instead. */
+  failure?: string;
 }
 
 /**
@@ -37,21 +39,33 @@ export interface Comparison {
  */
 export const allowedErrors = { output: 0.01, gradient: 0.02 };
 
-/** Cases of up to `mostFlops` operations. */
-export async function compareOps(card: Device, cpu: Device, mostFlops: number): Promise<Comparison[]> {
+/** Cases of up to `mostFlops` operations. After an error the card is opened anew, so that the other cases still tell. */
+export async function compareOps(openCard: () => Device, cpu: Device, mostFlops: number): Promise<Comparison[]> {
   const result: Comparison[] = [];
+  let card = openCard();
   for (const one of cases()) {
     const program = programOf(one);
     if (programFlops(program).total > mostFlops) continue;
     const feeds = feedsOf(one);
-    const [got, wanted] = await Promise.all([card, cpu].map((device) => runOnce(device, program, feeds)));
+    const wanted = await runOnce(cpu, program, feeds);
+    let got: typeof wanted;
+    try {
+      got = await runOnce(card, program, feeds);
+    } catch (error) {
+      const failure = error instanceof Error ? error.message : String(error);
+      result.push({ name: one.name, error: Number.NaN, allowed: allowedErrors.output, failure });
+      await card.close().catch(() => undefined);
+      card = openCard();
+      continue;
+    }
     for (const kind of ['output', 'gradient'] as const) {
       const names = Object.keys(program.outputs).filter((name) => name.startsWith(kind));
       if (names.length === 0) continue;
-      const errors = names.map((name) => normError(got![name]!.data, wanted![name]!.data));
+      const errors = names.map((name) => normError(got[name]!.data, wanted[name]!.data));
       result.push({ name: `${one.name}, ${kind}`, error: worst(errors), allowed: allowedErrors[kind] });
     }
   }
+  await card.close();
   return result;
 }
 
