@@ -1,7 +1,8 @@
 /** Generating tokens with one immutable version of an adapter and a key/value cache. */
+
 import type { AdapterLayout } from '../model/adapter-layout.ts';
+import { type FrozenWeights, frozenWeights } from '../model/coded-weights.ts';
 import type { ModelConfig } from '../model/config.ts';
-import type { StoredTensor } from '../model/safetensors.ts';
 import {
   type Device,
   type DeviceCache,
@@ -52,12 +53,12 @@ export class Decoder {
   /** `adapter` null: the base alone. Frozen weights are the same mapped file that training reads. */
   static async open(
     device: Device,
-    model: { config: ModelConfig; weights: ReadonlyMap<string, StoredTensor> },
+    model: { config: ModelConfig } & FrozenWeights,
     adapter: { layout: AdapterLayout; vector: Float32Array } | null,
   ): Promise<Decoder> {
     const window = model.config.maxPositionEmbeddings;
     const program: DecodeProgram = decodeProgram(model.config, adapter?.layout ?? null, window);
-    const executable = await device.compile(program, { weights: model.weights, caches: program.caches });
+    const executable = await device.compile(program, { ...frozenWeights(model), caches: program.caches });
     const placed =
       adapter === null ? { tensors: {}, made: [] } : await placeAdapter(device, model, adapter.layout, adapter.vector);
     const cache = await executable.createCache();
@@ -129,7 +130,7 @@ export class Decoder {
 /** The adapter as the inputs that the decode program takes, and the programs that have to outlive them. */
 async function placeAdapter(
   device: Device,
-  model: { config: ModelConfig; weights: ReadonlyMap<string, StoredTensor> },
+  model: { config: ModelConfig } & FrozenWeights,
   layout: AdapterLayout,
   vector: Float32Array,
 ): Promise<{ tensors: Record<string, DeviceTensor>; made: Executable[] }> {
@@ -139,7 +140,7 @@ async function placeAdapter(
   if (layout.kind === 'full') {
     const program = mergeProgram(model.config, layout);
     const outputs = Object.keys(program.outputs);
-    const merge = await device.compile(program, { weights: model.weights, deviceOutputs: outputs });
+    const merge = await device.compile(program, { ...frozenWeights(model), deviceOutputs: outputs });
     const result = await merge.run({ parameters: flat }, { priority: 'answer' });
     for (const [name, tensor] of Object.entries(result.device)) tensors[name.slice(mergedName('').length)] = tensor;
     made.push(merge);

@@ -2,11 +2,11 @@
 import { randomBytes } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { bytesPerElement, type TensorDtype } from './tensor-dtype.ts';
+import { bytesPerElement, type CachedDtype } from './tensor-dtype.ts';
 
 export interface TensorDescription {
   name: string;
-  dtype: TensorDtype;
+  dtype: CachedDtype;
   shape: readonly number[];
 }
 

@@ -133,7 +133,7 @@ export async function* float32Slices(tensor: StoredTensor): AsyncGenerator<Float
 /** Writes a whole file atomically, rounding where a dtype is narrower than the values. */
 export async function writeSafetensors(
   file: string,
-  tensors: readonly (TensorDescription & { data: Float32Array })[],
+  tensors: readonly (TensorDescription & { dtype: TensorDtype; data: Float32Array })[],
   metadata: Record<string, string> = {},
 ): Promise<void> {
   const writer = await createSafetensors(file, tensors, metadata);

@@ -14,19 +14,21 @@ import {
   storedTensor,
 } from './safetensors.ts';
 import { createSafetensors } from './safetensors-writer.ts';
-import type { TensorDtype } from './tensor-dtype.ts';
+import type { CachedDtype } from './tensor-dtype.ts';
 
 /** A tensor of any format, to be kept as `dtype`. */
-export interface ConvertibleTensor {
+export interface ConvertibleTensor<Values extends Float32Array | Uint8Array = Float32Array> {
   name: string;
   shape: number[];
-  dtype: TensorDtype;
+  dtype: CachedDtype;
   file: string;
   /** Whatever else says which values it has: format, place in the file. */
   origin: readonly (string | number | null)[];
-  /** The values, row by row; a slice is valid until the next one is asked for. */
-  slices(): AsyncIterable<Float32Array>;
+  /** The values, row by row; a slice is valid until the next one is asked for. Bytes are kept as they are. */
+  slices(): AsyncIterable<Values>;
 }
+
+type AnyConvertible = ConvertibleTensor<Float32Array | Uint8Array>;
 
 /**
  * Where all tensors are F32 they stay where they are, by their real path. Otherwise all are read from `cacheFile` (see
@@ -42,11 +44,12 @@ export async function convertToFloat32(
   // A runtime that maps the file into memory needs floats that start at multiples of their size.
   const fits = real.every(({ dtype, byteOffset }) => dtype === 'F32' && byteOffset % 4 === 0);
   if (fits) return new Map(real.map((tensor) => [tensor.name, tensor]));
-  const convertible = real.map((tensor): ConvertibleTensor => {
-    const { dtype, byteOffset } = tensor;
-    return { ...tensor, dtype: 'F32', origin: [dtype, byteOffset], slices: () => float32Slices(tensor) };
-  });
-  return convertedWeights(convertible, cacheFile);
+  return convertedWeights(real.map(asFloat32), cacheFile);
+}
+
+export function asFloat32(tensor: StoredTensor): ConvertibleTensor {
+  const { dtype, byteOffset } = tensor;
+  return { ...tensor, dtype: 'F32', origin: [dtype, byteOffset], slices: () => float32Slices(tensor) };
 }
 
 /**
@@ -57,6 +60,12 @@ export async function convertedWeights(
   tensors: readonly ConvertibleTensor[],
   cacheFile: string,
 ): Promise<Map<string, StoredTensor>> {
+  const cached = await cachedTensors(tensors, cacheFile);
+  return new Map(tensors.map(({ name }) => [name, storedTensor(cached, name)]));
+}
+
+/** As convertedWeights, with the file itself. */
+export async function cachedTensors(tensors: readonly AnyConvertible[], cacheFile: string): Promise<SafetensorsFile> {
   const origin = await originOf(tensors);
   let cache = await readCache(cacheFile, tensors, origin);
   if (cache === null) {
@@ -64,13 +73,11 @@ export async function convertedWeights(
     cache = await readCache(cacheFile, tensors, origin);
     if (cache === null) throw new Error(`${cacheFile} changed while it was written. Start again.`);
   }
-  const file = await realpath(cacheFile);
-  const cached = cache;
-  return new Map(tensors.map(({ name }) => [name, { ...storedTensor(cached, name), file }]));
+  return { ...cache, file: await realpath(cacheFile) };
 }
 
 /** Tells a cache of other or since changed weights apart: sizes and times of the files that it was made from. */
-async function originOf(tensors: readonly ConvertibleTensor[]): Promise<string> {
+async function originOf(tensors: readonly AnyConvertible[]): Promise<string> {
   const hash = createHash('sha256');
   for (const file of [...new Set(tensors.map((tensor) => tensor.file))].sort()) {
     const { size, mtimeMs } = await stat(file);
@@ -82,7 +89,7 @@ async function originOf(tensors: readonly ConvertibleTensor[]): Promise<string> 
 
 async function readCache(
   cacheFile: string,
-  tensors: readonly ConvertibleTensor[],
+  tensors: readonly AnyConvertible[],
   origin: string,
 ): Promise<SafetensorsFile | null> {
   const { contents, problems } = await inspectSafetensors(cacheFile);
@@ -94,7 +101,7 @@ async function readCache(
   return holdsAll ? contents : null;
 }
 
-async function writeCache(cacheFile: string, tensors: readonly ConvertibleTensor[], origin: string): Promise<void> {
+async function writeCache(cacheFile: string, tensors: readonly AnyConvertible[], origin: string): Promise<void> {
   await mkdir(path.dirname(cacheFile), { recursive: true });
   await removeAbandoned(cacheFile);
   const writer = await createSafetensors(cacheFile, tensors, { origin });
@@ -112,8 +119,8 @@ async function writeCache(cacheFile: string, tensors: readonly ConvertibleTensor
   }
 }
 
-function narrowed(values: Float32Array, dtype: TensorDtype): Float32Array | Uint16Array {
-  if (dtype === 'F32') return values;
+function narrowed(values: Float32Array | Uint8Array, dtype: CachedDtype): Float32Array | Uint8Array | Uint16Array {
+  if (dtype === 'F32' || values instanceof Uint8Array) return values;
   return dtype === 'BF16' ? narrowToBfloat16(values) : narrowToFloat16(values);
 }
 

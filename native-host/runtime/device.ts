@@ -1,6 +1,6 @@
 /** What a backend offers. Training and generating reach hardware through this and nothing else. */
 import type { DType, Value } from '../graph/value.ts';
-import type { StoredTensor } from '../model/safetensors.ts';
+import type { FrozenWeights } from '../model/coded-weights.ts';
 
 /** A graph with names for what goes in (its `input` values) and what comes out. */
 export interface Program {
@@ -8,9 +8,8 @@ export interface Program {
   outputs: Record<string, Value>;
 }
 
-export interface CompileOptions {
-  /** Where each frozen weight of the program lies, by name; all F32, all in one folder. */
-  weights: ReadonlyMap<string, StoredTensor>;
+/** With where each frozen weight of the program lies, by name; all F32 or in codes, all in one folder. */
+export interface CompileOptions extends FrozenWeights {
   /** Outputs that stay on the device; run() returns handles for them. */
   deviceOutputs?: readonly string[];
   /** Key/value caches: at each run the rows of output `rows` [n, C] are appended to what input `past` [t, C] sees. */

@@ -2,6 +2,7 @@
 
 import { Decoder } from '../generate/decode.ts';
 import { sampler } from '../generate/sampler.ts';
+import { frozenWeights } from '../model/coded-weights.ts';
 import type { BaseModel } from '../model/open-model.ts';
 import type { Device } from '../runtime/device.ts';
 import { batchInputs, pack } from '../train/packing.ts';
@@ -26,7 +27,7 @@ export async function checkModel(
     throw new RangeError(`the text has ${tokens.length} tokens; between 2 and ${window - greedyTokens} can be checked`);
   }
   const shape = { rows: 1, length: tokens.length };
-  const executable = await device.compile(lossProgram(model.config, null, shape), { weights: model.weights });
+  const executable = await device.compile(lossProgram(model.config, null, shape), frozenWeights(model));
   const [batch] = pack([{ tokens, weights: tokens.map(() => 1) }], shape);
   const { host } = await executable.run(batchInputs(batch!, 1 / batch!.totalWeight));
   await executable.release();

@@ -1,9 +1,11 @@
 /** What an adapter knows of a repository, beside what the base knows without it. */
+
 import type { Fact } from '../corpus/questions/fact.ts';
 import { wordingsOf } from '../corpus/questions/wordings.ts';
 import { Decoder } from '../generate/decode.ts';
 import { sampler } from '../generate/sampler.ts';
 import type { AdapterLayout } from '../model/adapter-layout.ts';
+import { frozenWeights } from '../model/coded-weights.ts';
 import type { BaseModel } from '../model/open-model.ts';
 import { shuffled, uniformNumbers } from '../model/random.ts';
 import { type Device, float32 } from '../runtime/device.ts';
@@ -94,7 +96,7 @@ export async function openMeasurable(
   shape: BatchShape,
 ): Promise<Measurable & { close(): Promise<void> }> {
   const program = lossProgram(model.config, adapter?.layout ?? null, shape);
-  const executable = await device.compile(program, { weights: model.weights });
+  const executable = await device.compile(program, frozenWeights(model));
   const parameters = adapter === null ? null : await device.upload(float32(adapter.vector));
   return {
     async measure(batch: PackedBatch) {

@@ -1,17 +1,16 @@
 /** Training state on a device: parameters, optimizer moments, and the programs that advance them. */
 import type { AdamwSettings } from '../graph/ops/optimizer.ts';
 import type { AdapterLayout } from '../model/adapter-layout.ts';
+import { type FrozenWeights, frozenWeights } from '../model/coded-weights.ts';
 import type { ModelConfig } from '../model/config.ts';
-import type { StoredTensor } from '../model/safetensors.ts';
+
 import { type Device, type DeviceTensor, type Executable, float32, type Program } from '../runtime/device.ts';
 import { batchInputs, type PackedBatch } from './packing.ts';
 import { type BatchShape, gradientProgram, lossProgram, updateProgram } from './program.ts';
 
 /** What training and measuring need of a base model. */
-export interface TrainableModel {
+export interface TrainableModel extends FrozenWeights {
   config: ModelConfig;
-  /** All F32, in one folder. */
-  weights: ReadonlyMap<string, StoredTensor>;
 }
 
 export interface TrainerState {
@@ -157,23 +156,23 @@ export class Trainer {
     const key = `${kind} ${shape.rows} ${shape.length}`;
     let program = this.programs.get(key);
     if (program === undefined) {
-      const { config, weights } = this.model;
+      const { config } = this.model;
       program =
         kind === 'gradient'
           ? this.compileGradient(shape)
-          : this.device.compile(lossProgram(config, this.layout, shape), { weights });
+          : this.device.compile(lossProgram(config, this.layout, shape), frozenWeights(this.model));
       this.programs.set(key, program);
     }
     return program;
   }
 
   private async compileGradient(shape: BatchShape): Promise<Executable> {
-    const { config, weights } = this.model;
+    const { config } = this.model;
     let program = gradientProgram(config, this.layout, shape);
     if (this.settings.recompute ?? (await this.isMemoryShort(program))) {
       program = gradientProgram(config, this.layout, shape, true);
     }
-    return this.device.compile(program, { weights, deviceOutputs: ['gradient'] });
+    return this.device.compile(program, { ...frozenWeights(this.model), deviceOutputs: ['gradient'] });
   }
 
   private async isMemoryShort(gradient: Program): Promise<boolean> {

@@ -75,7 +75,7 @@ test('the backend computes both passes, and makes no node of one serve the other
   const { config, weights } = tiny.model;
   const activations = (recompute: boolean) => {
     const program = gradientProgram(config, adapter('lora').layout, shape, recompute);
-    return lowerProgram(program, weights).model.nodes.filter(({ opType }) => opType === 'QuickGelu').length;
+    return lowerProgram(program, { weights }).model.nodes.filter(({ opType }) => opType === 'QuickGelu').length;
   };
   expect(activations(false)).toBe(config.numHiddenLayers);
   expect(activations(true)).toBe(2 * config.numHiddenLayers);

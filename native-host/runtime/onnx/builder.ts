@@ -1,4 +1,19 @@
-import type { ElementType, OnnxAttribute, OnnxInitializer, OnnxModel, OnnxNode, OnnxValueInfo } from './proto.ts';
+import {
+  type ElementType,
+  elementType,
+  type OnnxAttribute,
+  type OnnxInitializer,
+  type OnnxModel,
+  type OnnxNode,
+  type OnnxValueInfo,
+} from './proto.ts';
+
+/** Bytes of a file in the folder of the weights. */
+export interface ExternalPlace {
+  location: string;
+  byteOffset: number;
+  byteLength: number;
+}
 
 export type AttributeValues = Record<string, number | readonly number[] | { float: number } | string>;
 
@@ -59,8 +74,7 @@ export class OnnxBuilder {
   }
 
   cast(x: string, to: ElementType): string {
-    const code = { float32: 1, int32: 6, int64: 7, bool: 9 }[to];
-    return this.one('Cast', [x], { to: code });
+    return this.one('Cast', [x], { to: elementType[to] });
   }
 
   /**
@@ -104,14 +118,12 @@ export class OnnxBuilder {
     return name;
   }
 
-  externalWeight(
-    name: string,
-    shape: readonly number[],
-    location: string,
-    byteOffset: number,
-    byteLength: number,
-  ): void {
-    this.initializers.push({ name, dtype: 'float32', shape, data: { location, byteOffset, byteLength } });
+  /** A weight that lies in a file; once, however often it is asked for. */
+  externalWeight(name: string, dtype: ElementType, shape: readonly number[], place: ExternalPlace): string {
+    return this.once(`external ${name}`, () => {
+      this.initializers.push({ name, dtype, shape, data: place });
+      return name;
+    });
   }
 
   /** Gives a value the name of an output. What no node computes, and what is an output already, is copied. */

@@ -8,6 +8,8 @@ export type Job =
       executable: number;
       model: Uint8Array;
       weightsFolder: string | null;
+      /** Weights may be laid out anew for speed, beside the mapped file. */
+      packsWeights: boolean;
       deviceOutputs: readonly string[];
       caches: readonly { past: string; rows: string; width: number }[];
     }

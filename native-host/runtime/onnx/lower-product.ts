@@ -1,6 +1,7 @@
 /** Matrix products, and the factors around them that a product takes along without a pass of its own. */
 import type { Node, Value } from '../../graph/value.ts';
 import type { OnnxBuilder } from './builder.ts';
+import { exactProduct, roundedProduct } from './coded-product.ts';
 import type { Lowering, LoweringContext } from './lower.ts';
 
 export const productLowerings: Record<string, Lowering> = {
@@ -31,7 +32,8 @@ function takesFactor({ outputs }: Node): boolean {
 }
 
 /** factor · the matmul node's product, with the factors that its operands bear. */
-function product(node: Node, { builder, nameOf }: LoweringContext, factor = 1): string {
+function product(node: Node, context: LoweringContext, factor = 1): string {
+  const { builder, nameOf, coded } = context;
   const { transposeLeft, transposeRight } = node.attributes;
   let total = factor;
   const operand = (value: Value): string => {
@@ -46,6 +48,14 @@ function product(node: Node, { builder, nameOf }: LoweringContext, factor = 1): 
     }
     return nameOf(value);
   };
+  const weight = coded.get(node.inputs[1]!);
+  if (weight !== undefined) {
+    const left = operand(node.inputs[0]!);
+    const { name } = node.inputs[1]!.node.attributes;
+    const of = { name, weight, transposed: transposeRight };
+    const result = context.generates ? roundedProduct(builder, left, of) : exactProduct(builder, left, of);
+    return total === 1 ? result : builder.one('Mul', [result, builder.float(total)]);
+  }
   const [left, right] = node.inputs.map(operand);
   return builder.product(left!, right!, transposeLeft, transposeRight, total);
 }

@@ -1,6 +1,7 @@
 /** From a graph to an ONNX model: a table from op to the ONNX nodes it becomes. */
 import path from 'node:path';
 import { elementCount, type Node, nodesInOrder, type Value } from '../../graph/value.ts';
+import type { CodedTensor, FrozenWeights } from '../../model/coded-weights.ts';
 import type { StoredTensor } from '../../model/safetensors.ts';
 import type { Program } from '../device.ts';
 import { OnnxBuilder } from './builder.ts';
@@ -22,6 +23,10 @@ export interface LoweringContext {
   saved: Map<Node, Record<string, string>>;
   /** Gradient nodes by the forward node that they belong to. */
   gradientOf: Map<Node, Node>;
+  /** Products with these values read codes. */
+  coded: Map<Value, CodedTensor>;
+  /** The program generates: each row's product reads all codes again, and may round what it multiplies them with. */
+  generates: boolean;
 }
 
 /** Emits the node and returns the ONNX names of its outputs. */
@@ -41,14 +46,20 @@ export interface LoweredProgram {
   weightsFolder: string | null;
 }
 
+export interface LoweringOptions {
+  /** Named outputs become the whole concatenated cache of the named input rather than the new rows. */
+  fullCaches?: ReadonlyMap<string, string>;
+  generates?: boolean;
+}
+
 /**
- * Lowers a program. `fullCaches` makes the named outputs the whole concatenated cache rather than the new rows.
- * Errors: Error naming an op that this backend lacks, a weight that has no file, or weights in more than one folder.
+ * Lowers a program. Errors: Error naming an op that this backend lacks or that cannot read codes, a weight that has no
+ * file, or weights in more than one folder.
  */
 export function lowerProgram(
   program: Program,
-  weights: ReadonlyMap<string, StoredTensor>,
-  fullCaches: ReadonlyMap<string, string> = new Map(),
+  { weights, coded = new Map() }: FrozenWeights,
+  { fullCaches = new Map(), generates = false }: LoweringOptions = {},
 ): LoweredProgram {
   const builder = new OnnxBuilder();
   const names = new Map<Value, string>();
@@ -58,6 +69,8 @@ export function lowerProgram(
   const folders = new Set<string>();
   const order = nodesInOrder(Object.values(program.outputs));
   const gradientOf = new Map<Node, Node>();
+  const inCodes: LoweringContext['coded'] = new Map();
+  const inCodesOnly = new Set<Value>();
   for (const node of order) if (node.attributes.forward) gradientOf.set(node.attributes.forward, node);
 
   for (const node of order) {
@@ -67,13 +80,23 @@ export function lowerProgram(
       inputs.push({ name, dtype, shape });
       names.set(output, name);
     } else if (node.op.name === 'weight') {
-      folders.add(addWeight(builder, name, shape, weights.get(name)));
+      const codes = coded.get(name);
+      const isCoded = codes !== undefined && (generates || !weights.has(name));
+      if (isCoded) {
+        folders.add(path.dirname(codes.file));
+        inCodes.set(output, codes);
+      }
+      if (isCoded && !weights.has(name)) inCodesOnly.add(output);
+      else folders.add(addWeight(builder, name, shape, weights.get(name)));
       names.set(output, name);
     } else if (node.op.name === 'constant') {
       names.set(output, builder.constant(dtype, shape, new Uint8Array(data.buffer, data.byteOffset, data.byteLength)));
     } else {
       const lowering = lowerings[node.op.name];
       if (lowering === undefined) throw new Error(`the onnx backend has no op '${node.op.name}'`);
+      if (node.op.name !== 'matmul' && node.inputs.some((value) => inCodesOnly.has(value))) {
+        throw new Error(`'${node.op.name}' cannot read frozen weights in codes: use float32 weights`);
+      }
       const outputNames = lowering({
         builder,
         inputs: node.inputs.map(nameOf),
@@ -81,6 +104,8 @@ export function lowerProgram(
         nameOf,
         saved,
         gradientOf,
+        coded: inCodes,
+        generates,
       });
       node.outputs.forEach((value, i) => {
         names.set(value, outputNames[i]!);
@@ -108,7 +133,8 @@ function addWeight(
   if (stored.dtype !== 'F32' || elementCount(stored.shape) !== elementCount(shape)) {
     throw new Error(`weight '${name}' is ${stored.dtype} [${stored.shape}], and F32 [${shape}] is wanted`);
   }
-  builder.externalWeight(name, shape, path.basename(stored.file), stored.byteOffset, stored.byteLength);
+  const { byteOffset, byteLength } = stored;
+  builder.externalWeight(name, 'float32', shape, { location: path.basename(stored.file), byteOffset, byteLength });
   return path.dirname(stored.file);
 }
 

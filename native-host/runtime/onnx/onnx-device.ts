@@ -69,13 +69,15 @@ class OnnxDevice extends WorkerDevice implements Device {
   async compile(program: Program, options: CompileOptions): Promise<Executable> {
     const caches = options.caches ?? [];
     const full = this.name === 'cpu' ? [] : caches.map(({ past, rows }) => [rows, past] as const);
-    const { model, weightsFolder } = lowerProgram(program, options.weights, new Map(full));
+    const generates = caches.length > 0;
+    const { model, weightsFolder } = lowerProgram(program, options, { fullCaches: new Map(full), generates });
     const executable = this.nextExecutable++;
     await this.submit({
       kind: 'compile',
       executable,
       model: encodeModel(model),
       weightsFolder,
+      packsWeights: generates && options.coded !== undefined,
       deviceOutputs: options.deviceOutputs ?? [],
       caches: caches.map((slot) => ({ ...slot, width: program.outputs[slot.rows]!.shape[1] as number })),
     });

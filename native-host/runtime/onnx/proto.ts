@@ -66,7 +66,7 @@ const root = protobuf.Root.fromJSON({
 
 const modelType = root.lookupType('ModelProto');
 
-export const elementType = { float32: 1, int32: 6, int64: 7, bool: 9 } as const;
+export const elementType = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9, uint4: 21 } as const;
 export type ElementType = keyof typeof elementType;
 
 const attributeType = { float: 1, int: 2, string: 3, floats: 6, ints: 7 } as const;

@@ -102,8 +102,9 @@ async function compile(job: Extract<Job, { kind: 'compile' }>): Promise<Loaded> 
     logSeverityLevel: 3,
     extra: {
       session: {
-        // Without packed copies the frozen weights stay memory-mapped: one copy, however many programs use them.
-        disable_prepacking: '1',
+        // Without packed copies the frozen weights stay memory-mapped: one copy, however many programs use them. Products
+        // with codes are slow without; theirs are small.
+        disable_prepacking: job.packsWeights ? '0' : '1',
         ...(job.weightsFolder === null ? {} : { model_external_initializers_file_folder_path: job.weightsFolder }),
       },
     },
