@@ -34,7 +34,7 @@ export function createHandlers(): HostHandlers {
   };
 
   return {
-    async initialize({ storeRoot, modelFolder, device }) {
+    async initialize({ storeRoot, modelFolder, device, weights }) {
       if (isOpening) throw new Error('the host is being initialized already: wait for the first `initialize`');
       isOpening = true;
       try {
@@ -42,6 +42,7 @@ export function createHandlers(): HostHandlers {
           storeRoot,
           ...(modelFolder === undefined ? {} : { modelFolder }),
           ...(device === undefined ? {} : { device }),
+          ...(weights === undefined ? {} : { weights }),
         });
       } finally {
         isOpening = false;

@@ -17,8 +17,7 @@ import { type AdapterSettings, adapterLayout } from './model/adapter-init.ts';
 import { withinWindow } from './model/decoder-traits.ts';
 import { type BaseModel, openBaseModel, type WeightCache } from './model/open-model.ts';
 import { modelEntry, modelsAtHand } from './models-at-hand.ts';
-import type { Device, DeviceName } from './runtime/device.ts';
-import { assertFits } from './runtime/fitting.ts';
+import type { Device } from './runtime/device.ts';
 import { chooseDevice, type DeviceChoice, openDevice } from './runtime/open-device.ts';
 import type { ModelCheck, ProbeResult, ServiceOptions, Services, ShownProbe } from './services.ts';
 import { openStore, type Store } from './store/adapter-store.ts';
@@ -38,18 +37,18 @@ import { probeRepository, shownAnswers } from './study/probe.ts';
 /** Opens the base model, a device and the store. Errors: ModelError; Error where the folder to absorb is none. */
 export async function openServices(options: ServiceOptions): Promise<Services> {
   const modelFolder = resolve(options.modelFolder ?? embeddedModelFolder());
-  const request = options.device ?? 'auto';
   let choice: DeviceChoice | null = null;
   const model = await openBaseModel(modelFolder, (found) => {
-    choice = chooseDevice(request, found, deviceFiles);
-    if (choice.name === 'cpu') assertFits(basename(modelFolder), found.parameters, 'answering');
-    return weightCache(choice.name, options.storeRoot);
+    choice = chooseDevice(basename(modelFolder), options, found, deviceFiles);
+    return weightCache(choice, options.storeRoot);
   });
-  const { name, reason } = choice!;
+  const { name, reason, weights } = choice!;
   // Standard output is the protocol's; what goes to standard error is the client's log.
   if (name !== 'cpu') console.error(`computing on ${name}: ${reason}`);
+  else if (weights !== 'float32') console.error(`frozen weights as ${weights}`);
   const device = await openDevice(choice!, deviceFiles);
-  return new OpenServices(modelFor(device, model), device, openStore(options.storeRoot), options.storeRoot);
+  const cache = weightCache(choice!, options.storeRoot);
+  return new OpenServices(modelFor(device, model), device, openStore(options.storeRoot), cache);
 }
 
 function modelFor(device: Device, model: BaseModel): BaseModel {
@@ -57,10 +56,10 @@ function modelFor(device: Device, model: BaseModel): BaseModel {
 }
 
 /** Where converted weights are kept for a device. */
-function weightCache(device: DeviceName, storeRoot: string): WeightCache {
-  return device === 'cuda'
-    ? { folder: join(storeRoot, 'dequantized'), form: 'asStored' }
-    : { folder: join(storeRoot, 'float32'), form: 'F32' };
+function weightCache({ name, weights }: DeviceChoice, storeRoot: string): WeightCache {
+  if (name === 'cuda') return { folder: join(storeRoot, 'dequantized'), form: 'asStored' };
+  if (weights === 'float32') return { folder: join(storeRoot, 'float32'), form: 'F32' };
+  return { folder: join(storeRoot, 'coded'), form: weights };
 }
 
 const standardProbes = 200;
@@ -74,7 +73,7 @@ class OpenServices implements Services {
     private readonly base: BaseModel,
     private readonly onnx: Device,
     readonly store: Store,
-    private readonly storeRoot: string,
+    private readonly weightCache: WeightCache,
   ) {
     this.model = modelEntry(base);
     this.folders = new KnownFolders(base, store);
@@ -99,7 +98,6 @@ class OpenServices implements Services {
 
   async absorb(folder: string, request: AbsorbRequest, control: AbsorbControl): Promise<AbsorbResult> {
     const adapter = await this.folders.adapterOf(folder);
-    if (this.device === 'cpu') assertFits(this.model.name, this.model.parameters, 'absorbing');
     const { onRead, ...reading } = this.folders.readingOf(folder);
     const asked = { ...request, ...reading };
     // Who asks is not to wait for training, nor to share the processor with it.
@@ -177,7 +175,7 @@ class OpenServices implements Services {
   }
 
   async checkModel(folder: string, text: string): Promise<ModelCheck> {
-    const model = await openBaseModel(resolve(folder), weightCache(this.onnx.name, this.storeRoot));
+    const model = await openBaseModel(resolve(folder), this.weightCache);
     return checkModel(this.onnx, modelFor(this.onnx, model), text);
   }
 

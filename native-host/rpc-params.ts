@@ -136,6 +136,7 @@ const paramChecks: ParamChecks = {
     storeRoot: absolutePath,
     modelFolder: optional(absolutePath),
     device: optional(oneOf('auto', 'cpu', 'webgpu', 'cuda')),
+    weights: optional(oneOf('auto', 'float32', 'int8', 'int4')),
   },
   'folder/configure': { ...folder, exclude: listOf(oneLine) },
   'absorb/estimate': { ...folder, ...absorption },

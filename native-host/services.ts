@@ -11,6 +11,7 @@ import type {
   StatusResult,
 } from '../protocol/host.ts';
 import type { DeviceName } from './runtime/device.ts';
+import type { WeightForm } from './runtime/fitting.ts';
 import type { DeviceRequest } from './runtime/open-device.ts';
 import type { Store } from './store/adapter-store.ts';
 import type { AbsorbControl, AbsorbRequest } from './study/absorb.ts';
@@ -24,6 +25,8 @@ export interface ServiceOptions {
   modelFolder?: string;
   /** 'auto' without it. */
   device?: DeviceRequest;
+  /** How frozen matrices lie in memory; 'auto' without it: exact where they fit. */
+  weights?: WeightForm | 'auto';
 }
 
 export interface ProbeResult extends RepositoryScore {

@@ -103,6 +103,8 @@ export interface InitializeParams {
   modelFolder?: string;
   /** 'auto', and what it stands for without it: an NVIDIA card that can take the model, else the processor. */
   device?: 'auto' | 'cpu' | 'webgpu' | 'cuda';
+  /** How frozen matrices lie in memory. 'auto', as without it: exact where the memory suffices, else in 8 or 4 bits. */
+  weights?: 'auto' | 'float32' | 'int8' | 'int4';
 }
 
 export interface InitializeResult {

@@ -12,7 +12,7 @@ import { NativeHostClient } from './host/host-client.ts';
 import type { LiftContext } from './lift-context.ts';
 import { AbsorptionHold, machineSources } from './power/absorption-hold.ts';
 import { activateReport } from './report/report.ts';
-import { deviceName, idleMilliseconds, modelFolder, powerRule, proxyVariables } from './settings.ts';
+import { deviceName, idleMilliseconds, modelFolder, powerRule, proxyVariables, weightForm } from './settings.ts';
 import { activateStatusBar } from './status/status-bar.ts';
 import { activateView } from './view/view.ts';
 
@@ -35,6 +35,7 @@ export function activate(extension: ExtensionContext): void {
           storeRoot: extension.globalStorageUri.fsPath,
           ...(folder === undefined ? {} : { modelFolder: folder }),
           ...(device === 'auto' ? {} : { device: device as NonNullable<InitializeParams['device']> }),
+          weights: weightForm(),
         },
       };
     },
@@ -70,7 +71,7 @@ export function activate(extension: ExtensionContext): void {
         );
         if (isExcluding) void folder.reconfigure();
       }
-      const isOtherModel = change.affectsConfiguration('lift.model') || change.affectsConfiguration('lift.device');
+      const isOtherModel = ['model', 'device', 'weights'].some((name) => change.affectsConfiguration(`lift.${name}`));
       if (isOtherModel && ['starting', 'ready', 'restarting', 'failed'].includes(host.state.phase)) void restart();
     }),
   );

@@ -1,6 +1,6 @@
 /** The settings `lift.*` as values that are always valid, whatever stands in the user's file. */
 import { type ConfigurationScope, workspace } from 'vscode';
-import type { AbsorbStartParams, AdapterKindName } from '../protocol/host.ts';
+import type { AbsorbStartParams, AdapterKindName, InitializeParams } from '../protocol/host.ts';
 
 export type AutoAbsorb = 'off' | 'onSave' | 'afterDelay';
 export type PowerRule = 'always' | 'pluggedIn' | 'considerate';
@@ -13,6 +13,11 @@ export function modelFolder(): string | undefined {
 
 export function deviceName(): string {
   return text('device') || 'auto';
+}
+
+/** How the base model lies in memory. */
+export function weightForm(): NonNullable<InitializeParams['weights']> {
+  return oneOf(['auto', 'float32', 'int8', 'int4'], text('weights'), 'auto');
 }
 
 export function autoAbsorb(scope: ConfigurationScope): AutoAbsorb {

@@ -14,6 +14,7 @@ export interface SharedOptions {
   store?: string;
   model?: string;
   device?: NonNullable<ServiceOptions['device']>;
+  weights?: NonNullable<ServiceOptions['weights']>;
 }
 
 export function withSharedOptions(command: Command): Command {
@@ -26,6 +27,12 @@ export function withSharedOptions(command: Command): Command {
     )
     .addOption(
       new Option('--device <name>', 'where to compute (default: auto)').choices(['auto', 'cpu', 'webgpu', 'cuda']),
+    )
+    .addOption(
+      new Option(
+        '--weights <form>',
+        'how the base model lies in memory: exact, or its matrices in 8 or 4 bits (default: auto, exact where it fits)',
+      ).choices(['auto', 'float32', 'int8', 'int4']),
     );
 }
 
@@ -42,6 +49,7 @@ export async function withServices<T>(
   const serviceOptions: ServiceOptions = { storeRoot: storeRoot(context, options) };
   if (options.model !== undefined) serviceOptions.modelFolder = await namedModel(context, options.model);
   if (options.device !== undefined) serviceOptions.device = options.device;
+  if (options.weights !== undefined) serviceOptions.weights = options.weights;
   const services = await context.openServices(serviceOptions);
   try {
     return await action(services);

@@ -5,6 +5,7 @@ import { type Card, Driver } from './cuda/driver.ts';
 import { CudaUnavailableError } from './cuda/driver-error.ts';
 import type { WeightStorage } from './cuda/jobs.ts';
 import type { Device, DeviceName } from './device.ts';
+import { fittingForm, type ModelSize, machineMemory, type WeightForm, weightForms } from './fitting.ts';
 import { openOnnxDevice } from './onnx/onnx-device.ts';
 
 /** 'auto': an NVIDIA card where there is one that can take the model, else the processor. */
@@ -22,16 +23,12 @@ export interface DeviceFiles {
 
 export interface DeviceChoice {
   name: DeviceName;
+  /** How frozen matrices lie in memory. */
+  weights: WeightForm;
   /** Which card, and how it keeps frozen matrices. */
   cuda: { ordinal: number; weights: WeightStorage } | null;
   /** For the log: why this one. */
   reason: string;
-}
-
-interface ModelSize {
-  config: ModelConfig;
-  /** Of all weights, a tied output embedding counted once. */
-  parameters: number;
 }
 
 /** Kernels exist for cards from this compute capability on, times ten. */
@@ -42,46 +39,78 @@ const spareBytes = gibibyte;
 /** Positions that a training step works on at the least. */
 const leastTokens = 1024;
 const bytesOfWeight: Record<WeightStorage, number> = { bfloat16: 2, int8: 1 + 2 / 32, int4: 0.5 + 2 / 32 };
+/** What a card has for each form: its tensor cores multiply bfloat16. */
+const storageOf: Record<WeightForm, WeightStorage> = { float32: 'bfloat16', int8: 'int8', int4: 'int4' };
+
+/** What was asked for; 'auto' is the default of both. */
+export interface DeviceWishes {
+  device?: DeviceRequest;
+  weights?: WeightForm | 'auto';
+}
 
 /**
- * Chooses for a model. An NVIDIA card whose driver or generation is too old gives webgpu. Errors: CudaUnavailableError where
- * cuda was asked for and there is no driver or no card, or none with enough memory.
+ * Chooses for a model called `name`. An NVIDIA card whose driver or generation is too old gives webgpu. Errors:
+ * CudaUnavailableError where cuda was asked for and there is no driver or no card, or none with enough memory; MemoryError
+ * where the processor's memory is too small for the model in any form that was asked for.
  */
-export function chooseDevice(request: DeviceRequest, model: ModelSize, files: DeviceFiles): DeviceChoice {
-  if (request === 'cpu' || request === 'webgpu') return { name: request, cuda: null, reason: 'as asked for' };
+export function chooseDevice(
+  name: string,
+  { device = 'auto', weights = 'auto' }: DeviceWishes,
+  model: ModelSize,
+  files: DeviceFiles,
+  memory = machineMemory(),
+): DeviceChoice {
+  const choice = chooseKind(device, weights, model, files);
+  if (choice.name === 'cuda') return choice;
+  // A GPU does not tell how much memory it has.
+  if (choice.name === 'webgpu') return { ...choice, weights: weights === 'auto' ? 'float32' : weights };
+  return { ...choice, weights: fittingForm(name, model, weights, memory) };
+}
+
+function chooseKind(
+  request: DeviceRequest,
+  weights: WeightForm | 'auto',
+  model: ModelSize,
+  files: DeviceFiles,
+): DeviceChoice {
+  const exact = { weights: 'float32' as const, cuda: null };
+  if (request === 'cpu' || request === 'webgpu') return { ...exact, name: request, reason: 'as asked for' };
   let cards: { card: Card; free: number }[];
   try {
     cards = cardsWithMemory(files.driverLibrary);
   } catch (error) {
     if (!(error instanceof CudaUnavailableError)) throw error;
-    if (error.tooOld) return { name: 'webgpu', cuda: null, reason: error.message };
+    if (error.tooOld) return { ...exact, name: 'webgpu', reason: error.message };
     if (request === 'cuda') throw error;
-    return { name: 'cpu', cuda: null, reason: error.message };
+    return { ...exact, name: 'cpu', reason: error.message };
   }
   const recent = cards.filter(({ card }) => card.capability >= oldestCard);
   if (recent.length === 0) {
     const { card } = cards[0]!;
     const generation = `${Math.floor(card.capability / 10)}.${card.capability % 10}`;
     const reason = `${card.name} has compute capability ${generation}, and the kernels want 8.0 or newer: using webgpu`;
-    return { name: 'webgpu', cuda: null, reason };
+    return { ...exact, name: 'webgpu', reason };
   }
   const lack = whatKernelsLack(model.config);
   if (lack !== null) {
     if (request === 'cuda') throw new CudaUnavailableError(`${lack}. Use --device webgpu or cpu.`);
-    return { name: 'webgpu', cuda: null, reason: `${lack}: using webgpu` };
+    return { ...exact, name: 'webgpu', reason: `${lack}: using webgpu` };
   }
   const { card, free } = recent.reduce((best, other) => (other.free > best.free ? other : best));
-  const storage = (Object.keys(bytesOfWeight) as WeightStorage[]).find((each) => neededBytes(model, each) <= free);
+  const forms = weights === 'auto' ? weightForms : [weights];
+  const form = forms.find((each) => neededBytes(model, storageOf[each]) <= free);
   const gigabytes = (bytes: number) => `${(bytes / gibibyte).toFixed(1)} GB`;
-  if (storage !== undefined) {
+  if (form !== undefined) {
+    const storage = storageOf[form];
     const reason = `${card.name} with ${gigabytes(free)} free; frozen weights as ${storage}`;
-    return { name: 'cuda', cuda: { ordinal: card.ordinal, weights: storage }, reason };
+    return { name: 'cuda', weights: form, cuda: { ordinal: card.ordinal, weights: storage }, reason };
   }
   const reason =
-    `${card.name} has ${gigabytes(free)} free, and this model wants ${gigabytes(neededBytes(model, 'int4'))} ` +
-    'with weights of 4 bits: close what else uses the card, or take a smaller model';
+    `${card.name} has ${gigabytes(free)} free, and this model wants ` +
+    `${gigabytes(neededBytes(model, storageOf[forms.at(-1)!]))} with weights as ${storageOf[forms.at(-1)!]}: close what ` +
+    'else uses the card, or take a smaller model';
   if (request === 'cuda') throw new CudaUnavailableError(reason);
-  return { name: 'cpu', cuda: null, reason };
+  return { ...exact, name: 'cpu', reason };
 }
 
 /** Opens what was chosen. */

@@ -8,7 +8,7 @@ import { StoreError } from '../store/store-error.ts';
 import type { LoadedVersion } from '../store/version-file.ts';
 import { type LiftControl, type LiftPosition, type LiftProgress, lift, startPosition } from '../train/lift.ts';
 import type { Lesson } from '../train/material.ts';
-import { type Recipe, recipeFor } from '../train/recipe.ts';
+import { kindFor, type Recipe, recipeFor } from '../train/recipe.ts';
 import { Trainer } from '../train/trainer.ts';
 import type { AbsorbControl, Absorbed, AbsorbReport, AbsorbRequest } from './absorb.ts';
 import { type AbsorptionPlan, planAbsorption } from './absorption-plan.ts';
@@ -49,7 +49,8 @@ export class Absorption {
     private readonly request: AbsorbRequest,
     private readonly control: AbsorbControl,
   ) {
-    this.recipe = recipeFor(model.parameters, model.config.maxPositionEmbeddings, request.adapterKind, request.rank);
+    const kind = kindFor(model, request.adapterKind);
+    this.recipe = recipeFor(model.parameters, model.config.maxPositionEmbeddings, kind, request.rank);
     this.layout = adapterLayout(model.config, this.recipe.adapter);
   }
 

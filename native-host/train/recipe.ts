@@ -3,6 +3,7 @@
 import { defaultStride } from '../corpus/segments.ts';
 import type { AdapterSettings } from '../model/adapter-init.ts';
 import type { AdapterKind } from '../model/adapter-layout.ts';
+import type { FrozenWeights } from '../model/coded-weights.ts';
 import { longestSegment } from './items.ts';
 import type { LiftBudget, LiftSettings } from './lift.ts';
 
@@ -51,6 +52,11 @@ export function recipeFor(parameters: number, window: number, kind?: AdapterKind
     refresh: { shape, batchesPerStep: tiny ? 1 : 4, learningRate: learningRate / 4, lastRate: 0.1, segmentShare: 0 },
     refreshBudget: { epochs: 40, minutes: 2, smallestGain: -1, enough: 1 },
   };
+}
+
+/** What was asked for, or where matrices lie in codes, which cannot change as a whole, LoRA; undefined: as the size suggests. */
+export function kindFor({ coded }: FrozenWeights, asked?: AdapterKind): AdapterKind | undefined {
+  return asked ?? (coded === undefined ? undefined : 'lora');
 }
 
 /** Starting values, larger for smaller models. */

@@ -1,12 +1,32 @@
 import { totalmem } from 'node:os';
 import { expect, test } from 'vitest';
-import { assertFits, MemoryError, machineMemory, neededMemory } from '../../native-host/runtime/fitting.ts';
+import { parseModelConfig } from '../../native-host/model/config.ts';
+import {
+  fittingForm,
+  frozenBytes,
+  MemoryError,
+  machineMemory,
+  neededMemory,
+  type weightForms,
+} from '../../native-host/runtime/fitting.ts';
+import { tinyConfig } from '../fixtures/tiny-model.ts';
 
-test('what fits goes through, and what does not is told what would', () => {
-  expect(() => assertFits('small', 135e6, 'absorbing', 4e9)).not.toThrow();
-  expect(() => assertFits('large', 8e9, 'answering', 16e9)).toThrow(MemoryError);
-  expect(() => assertFits('large', 8e9, 'answering', 16e9)).toThrow(
-    /large has 8,000 million parameters; answering .* about 33\.9 GB .* has 16\.0 GB.*at most 3,326 million/,
+const config = { ...parseModelConfig(tinyConfig(), 'any'), vocabSize: 128_000, hiddenSize: 1024 };
+const sized = (parameters: number) => ({ config, parameters });
+
+test('what fits lies in memory as it is; what does not, in fewer bits', () => {
+  const model = sized(2e9);
+  const taken = (form: (typeof weightForms)[number]) => neededMemory(2e9, 'absorbing', frozenBytes(model, form));
+  expect(fittingForm('any', model, 'auto', taken('float32'))).toBe('float32');
+  expect(fittingForm('any', model, 'auto', taken('float32') - 1)).toBe('int8');
+  expect(fittingForm('any', model, 'auto', taken('int8') - 1)).toBe('int4');
+  expect(() => fittingForm('any', model, 'auto', taken('int4') - 1)).toThrow(MemoryError);
+});
+
+test('what was asked for is taken or refused', () => {
+  expect(fittingForm('small', sized(135e6), 'int4', 16e9)).toBe('int4');
+  expect(() => fittingForm('large', sized(8e9), 'float32', 16e9)).toThrow(
+    /large has 8,000 million parameters; absorbing .* about 37\.5 GB .* as float32, .* has 16\.0 GB.* --weights int4/,
   );
 });
 
@@ -14,12 +34,17 @@ test('a model that the advice names fits', () => {
   for (const memory of [2e9, 8e9, 64e9]) {
     let advice = '';
     try {
-      assertFits('any', 1e12, 'absorbing', memory);
+      fittingForm('any', sized(1e12), 'auto', memory);
     } catch (error) {
       advice = (error as Error).message;
     }
     const [, most] = /at most ([\d,]+) million/.exec(advice)!;
-    expect(() => assertFits('advised', 1e6 * Number(most!.replaceAll(',', '')), 'absorbing', memory)).not.toThrow();
+    const parameters = 1e6 * Number(most!.replaceAll(',', ''));
+    // In the same proportions.
+    const hiddenSize = Math.floor((config.hiddenSize * parameters) / 1e12);
+    expect(() =>
+      fittingForm('advised', { config: { ...config, hiddenSize }, parameters }, 'auto', memory),
+    ).not.toThrow();
   }
 });
 

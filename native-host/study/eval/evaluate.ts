@@ -5,7 +5,7 @@ import type { AdapterKind } from '../../model/adapter-layout.ts';
 import type { BaseModel } from '../../model/open-model.ts';
 import type { Device } from '../../runtime/device.ts';
 import { exactAnswers } from '../../train/measure.ts';
-import { type Recipe, recipeFor } from '../../train/recipe.ts';
+import { kindFor, type Recipe, recipeFor } from '../../train/recipe.ts';
 import type { Adapter } from '../probe.ts';
 import { chosenFacts, lessonsOf, type Repository } from '../repository.ts';
 import { answersOf, referenceNlls } from './answer-arm.ts';
@@ -40,7 +40,7 @@ export async function evaluate(
   const wanted = request.arms ?? armNames.filter((name) => name !== 'wrong' || subject.other !== null);
   if (wanted.includes('wrong') && subject.other === null)
     throw new Error('the arm "wrong" needs another repository, whose adapter is put to these questions');
-  const recipe = recipeFor(model.parameters, model.config.maxPositionEmbeddings);
+  const recipe = recipeFor(model.parameters, model.config.maxPositionEmbeddings, kindFor(model));
   const window = Math.min(model.config.maxPositionEmbeddings, longestWindow);
   const material = await materialOf(model, subject.repository, recipe, window, request, control.signal);
   return new Evaluation(device, model, subject, wanted, material, request, control).run();
@@ -208,6 +208,6 @@ class Evaluation {
   }
 
   private recipe(kind?: AdapterKind): Recipe {
-    return recipeFor(this.model.parameters, this.model.config.maxPositionEmbeddings, kind);
+    return recipeFor(this.model.parameters, this.model.config.maxPositionEmbeddings, kindFor(this.model, kind));
   }
 }

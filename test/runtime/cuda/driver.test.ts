@@ -7,7 +7,13 @@ import { parseModelConfig } from '../../../native-host/model/config.ts';
 import { openCudaDevice } from '../../../native-host/runtime/cuda/cuda-device.ts';
 import { Driver } from '../../../native-host/runtime/cuda/driver.ts';
 import { float32 } from '../../../native-host/runtime/device.ts';
-import { chooseDevice, type DeviceFiles, neededBytes } from '../../../native-host/runtime/open-device.ts';
+import type { WeightForm } from '../../../native-host/runtime/fitting.ts';
+import {
+  chooseDevice,
+  type DeviceFiles,
+  type DeviceRequest,
+  neededBytes,
+} from '../../../native-host/runtime/open-device.ts';
 import { tinyConfig } from '../../fixtures/tiny-model.ts';
 import { floats } from '../devices.ts';
 import { fakeDriverLibrary, leftOnCard, openFakeCard, workerFile } from './fake-driver.ts';
@@ -148,27 +154,35 @@ describe('the choice of a device', () => {
   const without: DeviceFiles = { ...files, driverLibrary: 'libcuda-that-is-nowhere.so' };
   const needed = (storage: 'bfloat16' | 'int4') => neededBytes(large, storage);
   const large = { config, parameters: 1_000_000_000 };
+  const choose = (
+    device: DeviceRequest,
+    model: typeof large,
+    from: DeviceFiles,
+    weights: WeightForm | 'auto' = 'auto',
+  ) => chooseDevice('tiny', { device, weights }, model, from, 16e9);
 
   test('asked for by name', () => {
-    expect(chooseDevice('cpu', small, files).name).toBe('cpu');
-    expect(chooseDevice('webgpu', small, without).name).toBe('webgpu');
+    expect(choose('cpu', small, files).name).toBe('cpu');
+    expect(choose('webgpu', small, without).name).toBe('webgpu');
     tellDriver({ FAKE_CUDA_MEMORY: 4 * 2 ** 30 });
-    expect(chooseDevice('cuda', small, files)).toMatchObject({
+    expect(choose('cuda', small, files)).toMatchObject({
       name: 'cuda',
       cuda: { ordinal: 0, weights: 'bfloat16' },
     });
-    expect(() => chooseDevice('cuda', small, without)).toThrow('there is no NVIDIA driver');
+    expect(() => choose('cuda', small, without)).toThrow('there is no NVIDIA driver');
   });
 
   test('auto takes a card that can take the model, with weights in fewer bits where it must', () => {
-    expect(chooseDevice('auto', small, without)).toMatchObject({ name: 'cpu' });
+    expect(choose('auto', small, without)).toMatchObject({ name: 'cpu' });
     tellDriver({ FAKE_CUDA_MEMORY: needed('bfloat16') + 1 });
-    expect(chooseDevice('auto', large, files).cuda).toEqual({ ordinal: 0, weights: 'bfloat16' });
+    expect(choose('auto', large, files).cuda).toEqual({ ordinal: 0, weights: 'bfloat16' });
     tellDriver({ FAKE_CUDA_MEMORY: needed('int4') + 1 });
-    expect(chooseDevice('auto', large, files).cuda).toEqual({ ordinal: 0, weights: 'int4' });
+    expect(choose('auto', large, files).cuda).toEqual({ ordinal: 0, weights: 'int4' });
+    expect(() => choose('cuda', large, files, 'int8')).toThrow('with weights as int8');
     tellDriver({ FAKE_CUDA_MEMORY: needed('int4') - 1 });
-    expect(chooseDevice('auto', large, files)).toMatchObject({ name: 'cpu' });
-    expect(() => chooseDevice('cuda', large, files)).toThrow('take a smaller model');
+    expect(choose('auto', large, files)).toMatchObject({ name: 'cpu', weights: 'float32' });
+    expect(choose('auto', large, files, 'int8')).toMatchObject({ name: 'cpu', weights: 'int8' });
+    expect(() => choose('cuda', large, files)).toThrow('take a smaller model');
   });
 
   test('a model that the kernels cannot compute gives webgpu, with the reason, unless cuda was asked for', () => {
@@ -176,33 +190,34 @@ describe('the choice of a device', () => {
     const phi3 = tinyConfig({ modelType: 'phi3', config: { partial_rotary_factor: 0.75 } });
     const partial = { config: parseModelConfig(phi3, 'tiny'), parameters: 150_000 };
     const reason = "this phi3 model turns 75 % of each head's columns, and the kernels turn all";
-    expect(chooseDevice('auto', partial, files)).toEqual({
+    expect(choose('auto', partial, files)).toEqual({
       name: 'webgpu',
+      weights: 'float32',
       cuda: null,
       reason: `${reason}: using webgpu`,
     });
-    expect(() => chooseDevice('cuda', partial, files)).toThrow(`${reason}. Use --device webgpu or cpu.`);
-    expect(chooseDevice('auto', partial, without).name).toBe('cpu');
+    expect(() => choose('cuda', partial, files)).toThrow(`${reason}. Use --device webgpu or cpu.`);
+    expect(choose('auto', partial, without).name).toBe('cpu');
     const gemma2 = { config: parseModelConfig(tinyConfig({ modelType: 'gemma2' }), 'tiny'), parameters: 150_000 };
-    expect(() => chooseDevice('cuda', gemma2, files)).toThrow('this gemma2 model caps its scores or logits');
+    expect(() => choose('cuda', gemma2, files)).toThrow('this gemma2 model caps its scores or logits');
     const gemma3 = { config: parseModelConfig(tinyConfig({ modelType: 'gemma3_text' }), 'tiny'), parameters: 150_000 };
-    expect(chooseDevice('auto', gemma3, files).name).toBe('cuda');
+    expect(choose('auto', gemma3, files).name).toBe('cuda');
   });
 
   test('an old driver or an old card gives webgpu, with the reason', () => {
     tellDriver({ FAKE_CUDA_CAPABILITY: 75 });
     for (const request of ['auto', 'cuda'] as const) {
-      const { name, reason } = chooseDevice(request, small, files);
+      const { name, reason } = choose(request, small, files);
       expect(name).toBe('webgpu');
       expect(reason).toMatch('compute capability 7.5, and the kernels want 8.0 or newer');
     }
     tellDriver({ FAKE_CUDA_CAPABILITY: 90, FAKE_CUDA_DRIVER: 12_040 });
-    expect(chooseDevice('auto', small, files)).toMatchObject({ name: 'webgpu' });
-    expect(chooseDevice('cuda', small, files).reason).toMatch('Update the NVIDIA display driver to 580');
+    expect(choose('auto', small, files)).toMatchObject({ name: 'webgpu' });
+    expect(choose('cuda', small, files).reason).toMatch('Update the NVIDIA display driver to 580');
   });
 
   test('choosing leaves nothing on the card', () => {
-    chooseDevice('auto', small, files);
+    choose('auto', small, files);
     expect(leftOnCard()).toEqual(nothing);
   });
 });
