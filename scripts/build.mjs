@@ -21,6 +21,7 @@ const programs = {
   'bench-repositories': 'bench/repositories.ts',
   'bench-scaling': 'bench/scaling.ts',
   'bench-recomputation': 'bench/recomputation.ts',
+  'bench-weight-forms': 'bench/weight-forms.ts',
   'gpu-check': 'scripts/gpu-check.ts',
   'pretrain/data': 'scripts/pretrain/data.ts',
   'pretrain/facts': 'scripts/pretrain/facts.ts',

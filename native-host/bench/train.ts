@@ -131,7 +131,7 @@ function watchCompiling(plain: Device): { device: Device; compiled: Program[]; r
   };
   const device: Device = {
     name: plain.name,
-    hasMemoryFor: async (programs) => (await plain.hasMemoryFor?.(programs)) ?? true,
+    hasMemoryFor: async (...given) => (await plain.hasMemoryFor?.(...given)) ?? true,
     compile,
     upload: (tensor) => plain.upload(tensor),
     view: (tensor, offset, shape) => plain.view(tensor, offset, shape),

@@ -66,7 +66,7 @@ export interface Device {
    * Whether programs that are not compiled yet, frozen weights and all, will find the memory that they take when they
    * run. Absent where a backend cannot tell.
    */
-  hasMemoryFor?(programs: readonly Program[]): Promise<boolean>;
+  hasMemoryFor?(programs: readonly Program[], frozen: FrozenWeights): Promise<boolean>;
   compile(program: Program, options: CompileOptions): Promise<Executable>;
   upload(tensor: HostTensor): Promise<DeviceTensor>;
   /** `count` floats from `offset` of an uploaded vector, as a tensor of its own that shares its memory where it can. */

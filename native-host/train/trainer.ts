@@ -176,7 +176,7 @@ export class Trainer {
   }
 
   private async isMemoryShort(gradient: Program): Promise<boolean> {
-    const fits = await this.device.hasMemoryFor?.([gradient, this.updateProgram()]);
+    const fits = await this.device.hasMemoryFor?.([gradient, this.updateProgram()], frozenWeights(this.model));
     return fits === false;
   }
 

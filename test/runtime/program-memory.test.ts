@@ -17,6 +17,8 @@ afterEach(() => {
 /** A matrix of 4,000 bytes, and what is made of it. */
 const matrix = () => input('x', [10, 100]);
 
+const noWeights = { weights: new Map() };
+
 test('a value is held from where it is computed to its last use', () => {
   const first = sigmoid(matrix());
   const second = sigmoid(first);
@@ -30,6 +32,15 @@ test('frozen weights count when a run is asked for, and inputs do not', () => {
   const sum = (right: ReturnType<typeof matrix>) => ({ name: 'sum', outputs: { sum: add(matrix(), right) } });
   const frozen = weight('w', [10, 100]);
   expect(neededBytes(sum(frozen)) - neededBytes(sum(input('y', [10, 100])))).toBe(4000);
+});
+
+test('matrices in codes count as such, and the largest once more unfolded', () => {
+  const program = { name: 'sum', outputs: { sum: add(matrix(), weight('w', [10, 100])) } };
+  const place = (byteLength: number) => ({ byteOffset: 0, byteLength });
+  const matrices = { shape: [10, 100] as const, bits: 8 as const, file: '', codes: place(1000), scales: place(125) };
+  const coded = new Map([['w', matrices]]);
+  const saved = neededBytes(program) - neededBytes(program, { ...noWeights, coded });
+  expect(saved).toBeCloseTo(4000 - 1125 - 1.2 * 4000, 6);
 });
 
 test('recomputation saves the most where there are many layers', () => {
@@ -50,7 +61,7 @@ test('a device has memory for programs whose sum fits into what is available', a
   const needed = 2 * neededBytes(program);
   const available = vi.spyOn(process, 'availableMemory');
   available.mockReturnValue(needed);
-  expect(await device.hasMemoryFor!([program, program])).toBe(true);
+  expect(await device.hasMemoryFor!([program, program], noWeights)).toBe(true);
   available.mockReturnValue(needed - 1);
-  expect(await device.hasMemoryFor!([program, program])).toBe(false);
+  expect(await device.hasMemoryFor!([program, program], noWeights)).toBe(false);
 });

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
+import type { FrozenWeights } from '../../model/coded-weights.ts';
 import type {
   CompileOptions,
   Device,
@@ -61,8 +62,8 @@ class OnnxDevice extends WorkerDevice implements Device {
   }
 
   // A GPU does not tell how much memory it has; many have that of the system.
-  async hasMemoryFor(programs: readonly Program[]): Promise<boolean> {
-    const needed = programs.reduce((sum, program) => sum + neededBytes(program), 0);
+  async hasMemoryFor(programs: readonly Program[], frozen: FrozenWeights): Promise<boolean> {
+    const needed = programs.reduce((sum, program) => sum + neededBytes(program, frozen), 0);
     return needed <= process.availableMemory();
   }
 

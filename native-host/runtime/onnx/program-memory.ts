@@ -1,5 +1,6 @@
 /** How much memory a program will take when it runs, told from its graph before it is compiled. */
 import { elementCount, type Node, nodesInOrder, type Value } from '../../graph/value.ts';
+import type { CodedTensor, FrozenWeights } from '../../model/coded-weights.ts';
 import type { Program } from '../device.ts';
 import { attentionWeightBytes } from './lower-causal-attention.ts';
 import { logitBytes } from './lower-loss.ts';
@@ -12,11 +13,12 @@ const sessionBytes = 100e6;
 const unfilled = 1.2;
 
 /**
- * Bytes that a program takes when it runs, with its session and the frozen weights that it reads.
- * Errors: ShapeError for a program with sizes that are known only at run time.
+ * Bytes that a program takes when it runs, with its session and the frozen weights that it reads, and of those in codes the
+ * largest unfolded. Errors: ShapeError for a program with sizes that are known only at run time.
  */
-export function neededBytes(program: Program): number {
-  return weightBytes(program) + sessionBytes + unfilled * peakBytes(program);
+export function neededBytes(program: Program, frozen: FrozenWeights = { weights: new Map() }): number {
+  const { exact, coded, largestCoded } = weightBytes(program, frozen);
+  return exact + coded + sessionBytes + unfilled * (peakBytes(program) + largestCoded);
 }
 
 /**
@@ -55,10 +57,19 @@ export function peakBytes(program: Program): number {
   return peak;
 }
 
-function weightBytes(program: Program): number {
-  return nodesInOrder(Object.values(program.outputs))
-    .filter(({ op }) => op.name === 'weight')
-    .reduce((sum, { outputs }) => sum + 4 * elementCount(outputs[0]!.shape), 0);
+function weightBytes(program: Program, { weights, coded: codes = new Map() }: FrozenWeights) {
+  const bytes = { exact: 0, coded: 0, largestCoded: 0 };
+  for (const { op, attributes, outputs } of nodesInOrder(Object.values(program.outputs))) {
+    if (op.name !== 'weight') continue;
+    const plain = 4 * elementCount(outputs[0]!.shape);
+    const matrix: CodedTensor | undefined = weights.has(attributes.name) ? undefined : codes.get(attributes.name);
+    if (matrix === undefined) bytes.exact += plain;
+    else {
+      bytes.coded += matrix.codes.byteLength + matrix.scales.byteLength;
+      bytes.largestCoded = Math.max(bytes.largestCoded, plain);
+    }
+  }
+  return bytes;
 }
 
 /** The last node that reads each value, or that makes it where none does. What leaves the program stays to the end. */
