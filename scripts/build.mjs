@@ -22,6 +22,7 @@ const programs = {
   'bench-scaling': 'bench/scaling.ts',
   'bench-recomputation': 'bench/recomputation.ts',
   'bench-weight-forms': 'bench/weight-forms.ts',
+  'bench-cost': 'bench/cost.ts',
   'gpu-check': 'scripts/gpu-check.ts',
   'pretrain/data': 'scripts/pretrain/data.ts',
   'pretrain/facts': 'scripts/pretrain/facts.ts',

@@ -38,8 +38,8 @@ export async function estimateAbsorption(
   };
 }
 
-/** Segments overlap, and each question is asked in several wordings. */
-function tokensOfEpoch(recipe: Recipe, tokenCount: number): number {
+/** Tokens that an epoch over a corpus of so many trains: segments overlap, and each question is asked in several wordings. */
+export function tokensOfEpoch(recipe: Recipe, tokenCount: number): number {
   const { segmentLength, stride, questionsPerThousandTokens, wordingsPerEpoch } = recipe;
   const asked = (tokenCount / 1000) * questionsPerThousandTokens * wordingsPerEpoch;
   return tokenCount * (segmentLength / stride) + asked * tokensOfQuestion;
