@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { HostNotification, PROTOCOL_VERSION } from '../protocol/host.ts';
+import { lastEvaluation, runEvaluation } from './evaluations.ts';
 import { findOnHub, getFromHub, suggestionsBeside } from './model-downloads.ts';
 import { openServices } from './open-services.ts';
 import { PauseSwitch } from './pause-switch.ts';
@@ -20,6 +21,7 @@ const secondsBetweenReports = 0.25;
 /** The store, model and device arrive with `initialize`. */
 export function createHandlers(): HostHandlers {
   let services: Services | null = null;
+  let store = '';
   let isOpening = false;
   const running = new Map<string, RunningAbsorption>();
 
@@ -37,6 +39,7 @@ export function createHandlers(): HostHandlers {
     async initialize({ storeRoot, modelFolder, device, weights }) {
       if (isOpening) throw new Error('the host is being initialized already: wait for the first `initialize`');
       isOpening = true;
+      store = storeRoot;
       try {
         services = await openServices({
           storeRoot,
@@ -130,6 +133,13 @@ export function createHandlers(): HostHandlers {
       opened().ask(params, (text) => notify(HostNotification.askToken, { askId, text }), signal),
     status: ({ folder }) => opened().status(folder),
     coverage: async ({ folder }) => ({ documents: await opened().coverage(folder) }),
+    'eval/run': (params, { signal, notify }) =>
+      runEvaluation(opened(), store, params, {
+        signal,
+        onProgress: ({ stage, name, done }) =>
+          notify(HostNotification.evalProgress, { folder: params.folder, stage, name, done }),
+      }),
+    'eval/last': async ({ folder }) => ({ evaluation: await lastEvaluation(store, folder) }),
 
     'adapters/list': async () => ({ adapters: await opened().adapters() }),
     'adapters/delete': async ({ repositoryKey, baseModelKey }) =>

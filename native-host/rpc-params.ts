@@ -165,6 +165,12 @@ const paramChecks: ParamChecks = {
   },
   status: folder,
   coverage: folder,
+  'eval/run': {
+    ...folder,
+    minutes: optional(numberBetween(0.01, 100_000)),
+    probes: optional(integerBetween(1, 100_000)),
+  },
+  'eval/last': folder,
   'adapters/list': {},
   'adapters/delete': { repositoryKey: oneLine, baseModelKey: optional(oneLine) },
   'adapters/prune': { quotaBytes: integerBetween(0, Number.MAX_SAFE_INTEGER) },

@@ -21,6 +21,8 @@ export const HostMethod = {
   ask: 'ask',
   status: 'status',
   coverage: 'coverage',
+  evalRun: 'eval/run',
+  evalLast: 'eval/last',
   adaptersList: 'adapters/list',
   adaptersDelete: 'adapters/delete',
   adaptersPrune: 'adapters/prune',
@@ -37,6 +39,7 @@ export const HostNotification = {
   absorbProgress: 'absorb/progress',
   askToken: 'ask/token',
   modelsProgress: 'models/progress',
+  evalProgress: 'eval/progress',
 } as const;
 
 /** Error codes beside those of JSON-RPC (-32700, -32600 … -32603). A cancelled request has the code that LSP gives it. */
@@ -65,6 +68,9 @@ export interface HostRequests {
   ask: { params: AskParams; result: AskResult };
   status: { params: FolderParams; result: StatusResult };
   coverage: { params: FolderParams; result: CoverageResult };
+  /** Trains an adapter for this alone; none in the store changes. */
+  'eval/run': { params: EvalRunParams; result: Evaluation };
+  'eval/last': { params: FolderParams; result: EvalLastResult };
   'adapters/list': { params: NoParams; result: AdaptersListResult };
   'adapters/delete': { params: AdaptersDeleteParams; result: AdaptersRemovedResult };
   'adapters/prune': { params: AdaptersPruneParams; result: AdaptersRemovedResult };
@@ -84,6 +90,7 @@ export interface HostNotifications {
   'absorb/progress': AbsorbProgress;
   'ask/token': AskToken;
   'models/progress': ModelProgress;
+  'eval/progress': EvalProgress;
 }
 
 export type NoParams = Record<string, never>;
@@ -135,6 +142,34 @@ export interface AbsorbEstimateResult {
   seconds: number;
   /** Disk that the adapter, its versions and its checkpoint take. */
   bytes: number;
+}
+
+export interface EvalRunParams extends FolderParams {
+  /** Of the training. */
+  minutes?: number;
+  probes?: number;
+}
+
+/** What absorbing a folder gives, beside the base model and texts in the prompt. */
+export interface Evaluation {
+  /** A page that needs nothing else: no script, no request. */
+  html: string;
+  /** ISO 8601. */
+  made: string;
+}
+
+export interface EvalLastResult {
+  /** Null where the folder was never evaluated. */
+  evaluation: Evaluation | null;
+}
+
+export interface EvalProgress {
+  folder: string;
+  stage: 'training' | 'measuring' | 'answering';
+  /** Of the training or the arm. */
+  name: string;
+  /** Of this stage, 0 to 1. */
+  done: number;
 }
 
 export type AdapterKindName = 'lora' | 'full' | 'gatedMemory';

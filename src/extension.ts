@@ -11,6 +11,7 @@ import { blockedReason } from './host/blocked-reason.ts';
 import { NativeHostClient } from './host/host-client.ts';
 import type { LiftContext } from './lift-context.ts';
 import { AbsorptionHold, machineSources } from './power/absorption-hold.ts';
+import { activateEvaluation } from './report/evaluation.ts';
 import { activateReport } from './report/report.ts';
 import { deviceName, idleMilliseconds, modelFolder, powerRule, proxyVariables, weightForm } from './settings.ts';
 import { activateStatusBar } from './status/status-bar.ts';
@@ -89,6 +90,7 @@ export function activate(extension: ExtensionContext): void {
   activateStatusBar(context);
   activateCommands(context, restart);
   activateReport(context);
+  activateEvaluation(context);
   activateView(context);
   activateChat(context);
   activateDecorations(context);

@@ -2,12 +2,12 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
+import { reportPage } from '../report/page.ts';
 import { type ArmName, armNames } from '../study/eval/arms.ts';
 import type { EvalRequest } from '../study/eval/eval-request.ts';
 import { parseReferenceQuestions, type ReferenceQuestion } from '../study/eval/reference-questions.ts';
 import { type CliContext, UsageError } from './context.ts';
 import { openEvalProgress } from './eval-progress.ts';
-import { reportPage } from './eval-report/page.ts';
 import { evalLines } from './eval-table.ts';
 import { integerFrom, numberFrom } from './number-text.ts';
 import { printLines, printResult } from './print.ts';

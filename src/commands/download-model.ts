@@ -1,7 +1,8 @@
 /** A base model from a hub, downloaded by the native host once the user has agreed to its size and licence. */
-import { CancellationError, type CancellationToken, l10n, ProgressLocation, window } from 'vscode';
+import { l10n, window } from 'vscode';
 import type { LiftContext } from '../lift-context.ts';
 import { bytesText } from '../number-text.ts';
+import { cancellable } from './cancellable.ts';
 
 /** The model's folder; undefined where the user does not want it. `id` as `organisation/model`. */
 export async function downloadModel({ host }: LiftContext, id: string): Promise<string | undefined> {
@@ -39,22 +40,4 @@ export async function downloadModel({ host }: LiftContext, id: string): Promise<
     }
   });
   return got?.folder;
-}
-
-type Report = (step: { increment: number; message: string }) => void;
-
-/** Undefined where the user cancelled. */
-async function cancellable<T>(
-  title: string,
-  take: (token: CancellationToken, report: Report) => Promise<T>,
-): Promise<T | undefined> {
-  const options = { location: ProgressLocation.Notification, title, cancellable: true };
-  return window.withProgress(options, async (progress, token) => {
-    try {
-      return await take(token, (step) => progress.report(step));
-    } catch (error) {
-      if (error instanceof CancellationError || token.isCancellationRequested) return undefined;
-      throw error;
-    }
-  });
 }

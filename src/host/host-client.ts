@@ -2,6 +2,7 @@
 import { CancellationError, type CancellationToken, EventEmitter, l10n } from 'vscode';
 import {
   HostErrorCode,
+  HostNotification,
   type HostNotifications,
   type HostRequests,
   type InitializeResult,
@@ -167,7 +168,7 @@ export class NativeHostClient implements HostClient {
       throw signal.reason;
     }
     this.current = host;
-    for (const method of ['absorb/progress', 'ask/token'] as const) {
+    for (const method of Object.values(HostNotification)) {
       host.onNotification(method, (params) => this.tell(method, params));
     }
     void host.ended.then((end) => this.onEnded(host, end));

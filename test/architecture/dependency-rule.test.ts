@@ -34,6 +34,7 @@ const mayImport: Record<string, string[]> = {
     'native-host/generate',
     'native-host/store',
   ],
+  'native-host/report': ['native-host/study'],
   'native-host/bench': [
     'native-host/graph',
     'native-host/model',
@@ -48,6 +49,7 @@ const mayImport: Record<string, string[]> = {
     'native-host',
     'native-host/bench',
     'native-host/hub',
+    'native-host/report',
     'native-host/store',
     'native-host/study',
   ],

@@ -63,6 +63,8 @@ function testHandlers(): HostHandlers {
       return { ...nothing, ...adapter, device: 'cpu', model: 'none' };
     },
     coverage: async () => ({ documents: [] }),
+    'eval/run': async () => ({ html: '', made: '' }),
+    'eval/last': async () => ({ evaluation: null }),
     'adapters/list': async () => ({ adapters: [] }),
     'adapters/delete': async () => ({ removed: [], freedBytes: 0 }),
     'adapters/prune': async () => ({ removed: [], freedBytes: 0 }),

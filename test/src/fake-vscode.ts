@@ -36,6 +36,7 @@ export const editor = {
   opened: [] as { text: string; language: string | undefined; selection: Range | undefined }[],
   external: [] as string[],
   webviewProviders: new Map<string, { resolveWebviewView(view: unknown): void }>(),
+  panels: [] as { type: string; title: string; options: { enableScripts: boolean }; webview: { html: string } }[],
 };
 
 export class EventEmitter<T> {
@@ -231,6 +232,11 @@ export const window = {
     editor.webviewProviders.set(id, provider);
     return new Disposable(() => editor.webviewProviders.delete(id));
   },
+  createWebviewPanel(type: string, title: string, _: unknown, options: { enableScripts: boolean }) {
+    const panel = { type, title, options, webview: { html: '' } };
+    editor.panels.push(panel);
+    return panel;
+  },
   registerFileDecorationProvider: (provider: unknown) => registration('file decorations', provider),
   setStatusBarMessage: (text: string) => editor.messages.push(text),
   showInputBox: async () => editor.answers.shift(),
@@ -263,6 +269,7 @@ function said(text: string): string | undefined {
 }
 
 export const workspace = {
+  registerTextDocumentContentProvider: () => new Disposable(() => undefined),
   isTrusted: true,
   workspaceFolders: [] as { uri: Uri; name: string; index: number }[],
   textDocuments: [] as FakeDocument[],

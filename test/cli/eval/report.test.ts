@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { reportPage } from '../../../native-host/cli/eval-report/page.ts';
-import { barPlot, linePlot, ticks } from '../../../native-host/cli/eval-report/plots.ts';
+import { reportPage } from '../../../native-host/report/page.ts';
+import { barPlot, linePlot, ticks } from '../../../native-host/report/plots.ts';
 import type { EvalResult } from '../../../native-host/study/eval/eval-result.ts';
 import { evalResult } from './eval-result-fixture.ts';
 

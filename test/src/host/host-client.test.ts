@@ -101,6 +101,21 @@ describe('with the native host', () => {
     expect(order).toEqual(['configured', 'answered']);
   });
 
+  it('passes on what the host tells of an evaluation, and finds the page again', async () => {
+    open();
+    const folder = repository();
+    expect(await client.request('eval/last', { folder })).toEqual({ evaluation: null });
+    const stages = new Set<string>();
+    client.onNotification('eval/progress', ({ stage }) => void stages.add(stage));
+    const { html } = await client.request('eval/run', { folder, minutes: 0.02, probes: 4 });
+    expect(html).toMatch(/<title>What lift-nano knows of repository<\/title>[^]*lift\+rag/);
+    expect([...stages].sort()).toEqual(['answering', 'measuring', 'training']);
+    const { evaluation } = await client.request('eval/last', { folder });
+    expect(evaluation!.html).toBe(html);
+    // Training for an evaluation is no absorption.
+    expect((await client.request('status', { folder })).version).toBeNull();
+  });
+
   it('comes back after a kill; what was asked meanwhile fails and says so', async () => {
     open();
     await client.request('models/list', {});

@@ -18,6 +18,10 @@ export const style = `
 @media (prefers-color-scheme: dark) {
   :root { --text: #e6edf3; --quiet: #9198a1; --ground: #0d1117; --line: #3d444d; --fill: #1c232b; ${colours(dark)} }
 }
+body.vscode-light, body.vscode-high-contrast-light { --text: #1f2328; --quiet: #59636e; --ground: #ffffff; --line: #d1d9e0; --fill: #eef1f4;
+  ${colours(light)} }
+body.vscode-dark, body.vscode-high-contrast { --text: #e6edf3; --quiet: #9198a1; --ground: #0d1117; --line: #3d444d; --fill: #1c232b;
+  ${colours(dark)} }
 body { margin: 0 auto; padding: 24px 16px 64px; max-width: 1080px; background: var(--ground); color: var(--text);
   font: 14px/1.5 system-ui, sans-serif; }
 h1 { font-size: 22px; overflow-wrap: anywhere; }

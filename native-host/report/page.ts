@@ -1,9 +1,9 @@
 /** An evaluation as one HTML file that needs nothing else: no script, no request, plots as inline SVG. */
 import { createHash } from 'node:crypto';
-import { arms as allArms } from '../../study/eval/arms.ts';
-import type { EvalResult } from '../../study/eval/eval-result.ts';
-import { byteSize, count, counted, duration, percent } from '../number-text.ts';
+import { arms as allArms } from '../study/eval/arms.ts';
+import type { EvalResult } from '../study/eval/eval-result.ts';
 import { escaped, section, table } from './html.ts';
+import { byteSize, count, counted, duration, percent } from './number-text.ts';
 import { barPlot, linePlot } from './plots.ts';
 import { style } from './style.ts';
 
