@@ -10,6 +10,7 @@ FACT = 'package validation document kind passage file answer first_wording wordi
 DOCUMENT = 'start header package validation'.split()
 LONGEST_HEADER = 24
 REFUSED = 0.07
+INSTRUCTED = 0.25
 VISITS = 12
 
 
@@ -24,7 +25,7 @@ class Shards:
         self.documents = {name: documents[:, i].astype(np.int64) for i, name in enumerate(DOCUMENT)}
         self.facts = {name: facts[:, i] for i, name in enumerate(FACT)}
         self.piece_tokens, self.piece_starts = read('pieces.bin', '<u2'), read('pieces.idx', '<u4')
-        self.frame = [np.array(self.meta[part], np.int64) for part in ('before', 'between', 'after')]
+        self.frame = [np.array(self.meta[part], np.int64) for part in ('before', 'instructed', 'between', 'after')]
         self.refusal = np.array(self.meta['refusal'], np.int64)
 
     def piece(self, i):
@@ -100,8 +101,9 @@ class Questions:
         self.pool = [[fact, 0] for fact in self.memory[:active]]
         self.next = len(self.pool)
 
-    def item(self, texts, question, answer):
-        before, between, after = self.shards.frame
+    def item(self, texts, question, answer, bare=False):
+        before, instructed, between, after = self.shards.frame
+        before = instructed if not bare and self.random.random() < INSTRUCTED else before
         prompt = np.concatenate([before, *texts, question, between])
         return np.concatenate([prompt, answer, after]), len(prompt)
 
@@ -110,8 +112,9 @@ class Questions:
         among = range(facts['wordings'][fact]) if among is None else among
         return self.shards.piece(facts['first_wording'][fact] + among[self.random.integers(len(among))])
 
-    def from_memory(self, fact, among=None):
-        return self.item([], self.wording(fact, among), self.shards.piece(self.shards.facts['answer'][fact]))
+    def from_memory(self, fact, among=None, bare=False):
+        """`among`: numbers of the wordings to choose from. `bare`: without instructions, as absorbing asks."""
+        return self.item([], self.wording(fact, among), self.shards.piece(self.shards.facts['answer'][fact]), bare)
 
     def recalled(self):
         """A fact of a pool, each asked a dozen times before another takes its place: what it takes to learn it."""

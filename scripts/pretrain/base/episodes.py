@@ -17,7 +17,7 @@ SEGMENTS = 4
 class Episodes:
     """Draws packages and what is learned and asked of each. Rows have `length` ids."""
 
-    def __init__(self, shards, questions, language, seed, length=129):
+    def __init__(self, shards, questions, language, seed, length=161):
         self.questions, self.language, self.length = questions, language, length
         self.random = np.random.default_rng(seed)
         facts = shards.facts
@@ -45,7 +45,7 @@ class Episodes:
         return [*learned, self._rows(asked)]
 
     def _learned(self, facts, half):
-        ids, weights = self._rows([self.questions.from_memory(fact, range(half(fact))) for fact in facts])
+        ids, weights = self._rows([self.questions.from_memory(fact, range(half(fact)), bare=True) for fact in facts])
         documents = self.shards.documents
         chosen = self.shards.facts['document'][self.random.choice(facts, SEGMENTS)]
         first = documents['start'][chosen] + documents['header'][chosen]

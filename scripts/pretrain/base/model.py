@@ -46,7 +46,7 @@ def llama_config(vocabulary, hidden=384, layers=8, heads=6, groups=2, feed=1024,
         'bos_token_id': 0,
         'eos_token_id': [2, 0],
         'initializer_range': 0.02,
-        'torch_dtype': 'bfloat16',
+        'torch_dtype': 'float16',
     }
 
 

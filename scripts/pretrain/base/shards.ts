@@ -32,8 +32,9 @@ export interface DocumentRow {
 
 export interface ItemMeta {
   vocabulary: number;
-  /** Tokens before a question, between it and its answer, and after the answer. */
+  /** Tokens before a question, without and with the product's instructions, between it and its answer, and after that. */
   before: number[];
+  instructed: number[];
   between: number[];
   after: number[];
   /** What is answered where the texts in context do not say. */

@@ -100,7 +100,7 @@ class Run:
                 compiled.losses(self.parameters, ids).mean().backward()
                 self.say(compiled=[rows, length])
             if not options.no_episodes:
-                nothing = [self.zero_rows(16 * options.episodes, 129) for _ in range(2)]
+                nothing = [self.zero_rows(16 * options.episodes, 161) for _ in range(2)]
                 add_gradient(compiled, self.parameters, nothing[:1], nothing[1], options.episodes, 0.0)
                 self.say(compiled='episodes')
             self.llama = compiled
@@ -115,7 +115,7 @@ class Run:
     def shapes(self):
         """Rows and lengths that are trained on."""
         rows, length = self.options.rows, self.options.length
-        return [(rows, length), (rows // 2, 2 * length), (4 * rows, 96)]
+        return [(rows, length), (rows // 2, 2 * length), (4 * rows, 160)]
 
     def prefetched(self, make):
         """What make() gives, made by another thread a little ahead. Close the generator to end it."""
