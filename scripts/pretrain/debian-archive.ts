@@ -20,7 +20,9 @@ export interface DebianArchive {
 export async function fetchDebianArchives(wanted: readonly DebianArchive[], folder: string): Promise<void> {
   await mkdir(folder, { recursive: true });
   const present = await readdir(folder);
-  const lacking = wanted.filter((archive) => !archiveIn(present, archive)).map(({ name, version }) => `${name}=${version}`);
+  const lacking = wanted
+    .filter((archive) => !archiveIn(present, archive))
+    .map(({ name, version }) => `${name}=${version}`);
   for (let at = 0; at < lacking.length; at += archivesAtOnce) {
     const some = lacking.slice(at, at + archivesAtOnce);
     const options = { cwd: folder, maxBuffer: 1 << 26 };
@@ -31,7 +33,10 @@ export async function fetchDebianArchives(wanted: readonly DebianArchive[], fold
 }
 
 /** Folder with the archive's files, or the reason why there is none. Errors: Error where its hash is another. */
-export async function unpackedDebianArchive(archive: DebianArchive, folder: string): Promise<{ folder: string } | string> {
+export async function unpackedDebianArchive(
+  archive: DebianArchive,
+  folder: string,
+): Promise<{ folder: string } | string> {
   const { name, version, sha256 } = archive;
   const file = archiveIn(await readdir(folder).catch(() => []), archive);
   if (!file) return 'this machine has no apt that offers this version';
@@ -44,7 +49,8 @@ export async function unpackedDebianArchive(archive: DebianArchive, folder: stri
   const found = createHash('sha256')
     .update(await readFile(join(folder, file)))
     .digest('hex');
-  if (found !== sha256) throw new Error(`${name} ${version}: the archive's SHA-256 is ${found}, not ${sha256}; delete ${file}`);
+  if (found !== sha256)
+    throw new Error(`${name} ${version}: the archive's SHA-256 is ${found}, not ${sha256}; delete ${file}`);
   await rm(`${target}.part`, { recursive: true, force: true });
   await mkdir(`${target}.part`, { recursive: true });
   await run('dpkg-deb', ['-x', join(folder, file), `${target}.part`]);
@@ -84,7 +90,14 @@ export function debianLicense(copyright: string): string | null {
   for (const paragraph of copyright.replaceAll('\r', '').split(/\n\s*\n/)) {
     const files = /^Files: *(.*(?:\n[ \t].*)*)/m.exec(paragraph)?.[1];
     const license = /^License: *(.+)/m.exec(paragraph)?.[1];
-    if (files === undefined || files.trim().split(/\s+/).every((pattern) => pattern.startsWith('debian/'))) continue;
+    if (
+      files === undefined ||
+      files
+        .trim()
+        .split(/\s+/)
+        .every((pattern) => pattern.startsWith('debian/'))
+    )
+      continue;
     if (license === undefined) return null;
     for (const one of license.toLowerCase().split(/ and | or |, | with no /)) {
       const name = spdx[one.trim()];

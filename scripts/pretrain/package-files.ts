@@ -5,8 +5,8 @@ import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { debianLicense, unpackedDebianArchive } from './debian-archive.ts';
-import type { PretrainingPackage } from './package-list.ts';
 import { MAPPED, writeMappedSources } from './mapped-sources.ts';
+import type { PretrainingPackage } from './package-list.ts';
 import { packAndExtract } from './registry.ts';
 
 const run = promisify(execFile);

@@ -89,7 +89,9 @@ test('of two mostly equal documents the first is kept', async () => {
 
 test('tests are left out, and of a large package a part of each language', async () => {
   const documents = [
-    ...['test/a.ts', 'src/a.test.ts', 'pkg/tests/x.py', 'a/b_test.go', 'test_a.py'].map((path) => document(path, 'text')),
+    ...['test/a.ts', 'src/a.test.ts', 'pkg/tests/x.py', 'a/b_test.go', 'test_a.py'].map((path) =>
+      document(path, 'text'),
+    ),
     ...['src/latest.ts', 'src/testing-tools.ts', 'contest/a.ts'].map((path) => document(path, 'text')),
     document('a.go', 'x'.repeat(400_000), { language: 'go' }),
     document('b.go', 'x'.repeat(400_000), { language: 'go' }),

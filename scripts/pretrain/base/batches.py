@@ -19,9 +19,13 @@ class Shards:
         read = lambda name, kind: np.fromfile(os.path.join(folder, name), dtype=kind)
         with open(os.path.join(folder, 'meta.json')) as file:
             self.meta = json.load(file)
-        self.tokens = read('tokens.bin', '<u2')
+        # All of the text, or its first part alone: what lies beyond is left out.
+        parts = sorted(name for name in os.listdir(folder) if name.startswith('tokens.'))
+        self.tokens = np.concatenate([read(name, '<u2') for name in parts])
         documents = read('documents.bin', '<i4').reshape(-1, len(DOCUMENT))
         facts = read('facts.bin', '<i4').reshape(-1, len(FACT))
+        documents = documents[: np.searchsorted(documents[:, 0], len(self.tokens))]
+        facts = facts[facts[:, FACT.index('document')] < len(documents)]
         self.documents = {name: documents[:, i].astype(np.int64) for i, name in enumerate(DOCUMENT)}
         self.facts = {name: facts[:, i] for i, name in enumerate(FACT)}
         self.piece_tokens, self.piece_starts = read('pieces.bin', '<u2'), read('pieces.idx', '<u4')

@@ -1,5 +1,6 @@
 // Makes the text that lift-base is pretrained on: `node dist/pretrain/base-data.js`. Fetches the packages, then writes
 // .cache/lift-base/documents.jsonl, the tokenizer, and tokens.bin with index.json. What is there is kept; `--anew` begins again.
+import { once } from 'node:events';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { access, mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -42,13 +43,15 @@ async function writeDocuments(): Promise<void> {
   const part = createWriteStream(`${documentsFile}.part`);
   const documents = pretrainingDocuments(packages, { projectFolder, cacheFolder }, excluded, report);
   for await (const document of withoutNearCopies(documents, countCopy)) {
-    if (!part.write(`${JSON.stringify(document)}\n`)) await new Promise((resolve) => part.once('drain', resolve));
+    if (!part.write(`${JSON.stringify(document)}\n`)) await once(part, 'drain');
   }
   part.end();
   await finished(part);
   await rename(`${documentsFile}.part`, documentsFile);
   await writeFile(join(cacheFolder, 'report.json'), `${JSON.stringify(report, null, 1)}\n`);
-  say(`missing packages: ${report.missing.length}; too close to an excluded package: ${report.excluded.length} documents`);
+  say(
+    `missing packages: ${report.missing.length}; too close to an excluded package: ${report.excluded.length} documents`,
+  );
   for (const [reason, count] of Object.entries(report.counts)) say(`left out, ${reason}: ${count}`);
 }
 
@@ -66,7 +69,8 @@ for await (const { text, language } of storedDocuments()) {
   total += text.length;
 }
 say(`characters: ${total}`);
-for (const [language, size] of [...sizes].sort((a, b) => b[1] - a[1])) say(`  ${language}: ${((100 * size) / total).toFixed(1)} %`);
+for (const [language, size] of [...sizes].sort((a, b) => b[1] - a[1]))
+  say(`  ${language}: ${((100 * size) / total).toFixed(1)} %`);
 
 const sample: string[] = [];
 const share = TOKENIZER_SAMPLE_BYTES / total;
@@ -80,4 +84,6 @@ await writeTokenizer(join(cacheFolder, 'tokenizer'), tokenizer);
 say(`tokenizer: ${VOCABULARY_SIZE} tokens from ${sample.length} documents`);
 const { tokens, documents } = await writeTokenShards(cacheFolder, 'lift-base', storedDocuments(), tokenizer);
 const held = documents.filter(({ validation }) => validation).reduce((sum, { start, end }) => sum + end - start, 0);
-say(`tokens: ${tokens} in ${documents.length} documents, ${held} of them held out; ${(total / tokens).toFixed(2)} characters each`);
+say(
+  `tokens: ${tokens} in ${documents.length} documents, ${held} of them held out; ${(total / tokens).toFixed(2)} characters each`,
+);

@@ -87,7 +87,12 @@ function add(name: string, validation: boolean, fact: Fact, document: Document):
   const answer = pieces.add(fact.answer);
   if (pieces.length(answer) > longestAnswer) return;
   const fits = (text: string) => text.length <= 4 * longestQuestion && encode(text).length <= longestQuestion;
-  const questions = shuffled(wordingsOf(fact).map(({ text }) => text), uniform).filter(fits).slice(0, wordingsOfFact);
+  const questions = shuffled(
+    wordingsOf(fact).map(({ text }) => text),
+    uniform,
+  )
+    .filter(fits)
+    .slice(0, wordingsOfFact);
   if (questions.length < 2) return;
   const isSmall = document.text.length < 4 * longestFile && encode(document.text).length <= longestFile;
   const file = isSmall ? pieces.add(renderText(document)) : -1;

@@ -19,6 +19,8 @@ MODULES = {
     'mlp.down_proj': ('hidden', 'feed'),
 }
 NORMS = ('input_layernorm', 'post_attention_layernorm')
+# PyTorch 1.13 has no attention of its own.
+HAS_ATTENTION = hasattr(F, 'scaled_dot_product_attention')
 EMBEDDING = 'model.embed_tokens.weight'
 FINAL_NORM = 'model.norm.weight'
 
@@ -105,7 +107,7 @@ def rotate(x, cosines, sines):
 
 
 def attend(q, k, v):
-    if hasattr(F, 'scaled_dot_product_attention'):
+    if HAS_ATTENTION:
         return F.scaled_dot_product_attention(q, k, v, is_causal=True)
     length = q.shape[-2]
     scores = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])
@@ -118,8 +120,9 @@ def block(x, norms, q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_pro
     rows, length, _ = x.shape
     heads = lambda y: y.reshape(rows, length, -1, dim).transpose(1, 2)
     y = rms_norm(x, norms[0], epsilon)
-    q, k, v = (heads(linear(y, weight, dtype)) for weight in (q_proj, k_proj, v_proj))
-    q, k = rotate(q, cosines, sines), rotate(k, cosines, sines)
+    q = rotate(heads(linear(y, q_proj, dtype)), cosines, sines)
+    k = rotate(heads(linear(y, k_proj, dtype)), cosines, sines)
+    v = heads(linear(y, v_proj, dtype))
     shared = q.shape[1] // k.shape[1]
     mixed = attend(q, k.repeat_interleave(shared, 1), v.repeat_interleave(shared, 1))
     x = x + linear(mixed.transpose(1, 2).reshape(rows, length, -1), o_proj, dtype)

@@ -13,7 +13,10 @@ export async function* withoutNearCopies(
 ): AsyncGenerator<PretrainingDocument> {
   const seen = new Set<number>();
   for await (const document of documents) {
-    const lines = document.text.split('\n').map((line) => line.trim()).filter((line) => line !== '');
+    const lines = document.text
+      .split('\n')
+      .map((line) => line.trim())
+      .filter((line) => line !== '');
     const sampled = shinglesOf(lines).filter((shingle) => shingle % SAMPLE === 0);
     const known = sampled.filter((shingle) => seen.has(shingle)).length;
     if (sampled.length > 0 && known / sampled.length > LARGEST_KNOWN_SHARE) {

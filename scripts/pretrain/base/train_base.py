@@ -55,6 +55,7 @@ class Run:
         self.end = self.started + 60 * options.minutes
         self.device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
         torch.manual_seed(options.seed)
+        torch.set_float32_matmul_precision('high')
         on_card = self.device.type == 'cuda'
         self.shards = Shards(options.data)
         vocabulary = self.shards.meta['vocabulary']
@@ -123,7 +124,10 @@ class Run:
 
         def work():
             while not done.is_set():
-                batch = make()
+                try:
+                    batch = make()
+                except Exception as error:
+                    batch = error
                 while not done.is_set():
                     try:
                         ready.put(batch, timeout=0.5)
@@ -135,7 +139,10 @@ class Run:
         thread.start()
         try:
             while True:
-                yield ready.get()
+                batch = ready.get()
+                if isinstance(batch, Exception):
+                    raise batch
+                yield batch
         finally:
             done.set()
             thread.join()

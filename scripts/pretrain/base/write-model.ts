@@ -35,6 +35,8 @@ await rename(`${weights}.part`, weights);
 await writeFile(join(out, 'config.json'), `${JSON.stringify(JSON.parse(metadata.config!), null, 2)}\n`);
 for (const name of ['tokenizer.json', 'tokenizer_config.json']) await copyFile(join(tokenizer, name), join(out, name));
 const { config } = await openModelFolder(out);
-console.log(`wrote ${out}: ${config.numHiddenLayers} layers, ${(byteLength / 1e6).toFixed(1)} MB, from ${parts.length} parts`);
+console.log(
+  `wrote ${out}: ${config.numHiddenLayers} layers, ${(byteLength / 1e6).toFixed(1)} MB, from ${parts.length} parts`,
+);
 const log = await readFile(join(from, 'log.json'), 'utf8').catch(() => null);
 if (log !== null) console.log(`\nFor its card:\n\n${trainingTable(JSON.parse(log))}`);
