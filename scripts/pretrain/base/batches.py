@@ -143,8 +143,14 @@ class Questions:
 
     def read(self, length):
         """A question whose answer stands in one of the texts before it, or, rarely, in none of them."""
+        for _ in range(100_000):
+            item = self._read(self.readable[self.random.integers(len(self.readable))], length)
+            if item is not None:
+                return item
+        raise ValueError(f'no text with a question fits {length} tokens')
+
+    def _read(self, fact, length):
         facts, piece = self.shards.facts, self.shards.piece
-        fact = self.readable[self.random.integers(len(self.readable))]
         passage, file = facts['passage'][fact], facts['file'][fact]
         shown = int(file if passage < 0 or (file >= 0 and self.random.random() < 0.25) else passage)
         others = self._others(fact, self.random.integers(6 if length < 1500 else 9))
@@ -159,9 +165,7 @@ class Questions:
                 texts.append(tokens)
                 room -= len(tokens)
             elif not texts:
-                return self.read(length)
-        if not texts:
-            return self.read(length)
+                return None
         order = self.random.permutation(len(texts))
         return self.item([texts[i] for i in order], question, answer)
 
