@@ -26,25 +26,25 @@ def measure(run, episodes):
 
 
 def train_episodes(run, end):
-    options = run.options
+    options, opened = run.options, time.time()
     # One that has no package with enough facts measures on those it trains on, and says so.
     held_out = Episodes(run.shards, run.held_questions, run.language, 7)
     episodes = Episodes(run.shards, run.questions, run.language, options.seed)
     measured = held_out if held_out.facts_of else episodes
     run.say(stage='episodes', packages=len(episodes.facts_of), heldOutPackages=len(held_out.facts_of), **measure(run, measured))
     optimizer = Optimizer(run.parameters, matrix_names(run.config), muon=False, other_rate=options.episode_rate)
-    language_rows = max(1, options.rows)
 
     def make():
-        return episodes.draw(options.episodes, options.episode_steps), run.language.rows(language_rows, options.length + 1)
+        return episodes.draw(options.episodes, options.episode_steps), run.language.rows(options.rows, options.length + 1)
 
     began = reported = time.time()
     # The last measurement takes about as long as the first one did.
+    end -= began - opened
     batches, steps = run.prefetched(make), 0
     for drawn, text in batches:
-        progress = (time.time() - began) / (end - began)
-        if progress >= 1:
+        if time.time() >= end:
             break
+        progress = (time.time() - began) / (end - began)
         *learned, asked = [on_device(rows, run.device) for rows in drawn]
         loss = add_gradient(run.llama, run.parameters, learned, asked, options.episodes, ADAPTER_RATE)
         (language,) = run.gradient([(*text, 1.0)])

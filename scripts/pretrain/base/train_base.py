@@ -181,16 +181,15 @@ class Run:
         weights = rows[1][:, 1:]
         return float((self.eager.losses(self.parameters, rows[0]) * weights).sum() / weights.sum())
 
-    def train(self, stage, make, scale, minutes_end, optimizer):
-        """Steps until the clock says `minutes_end`; `scale(progress)` gives the learning rate."""
+    def train(self, stage, make, scale, end, optimizer):
+        """Steps until the clock says `end`; `scale(progress, steps)` gives the learning rate."""
         began = reported = time.time()
         steps = tokens = counted = 0
         batches = self.prefetched(make)
         for batch in batches:
-            now = time.time()
-            progress = (now - began) / (minutes_end - began)
-            if progress >= 1:
+            if time.time() >= end:
                 break
+            progress = (time.time() - began) / (end - began)
             losses = self.gradient(batch)
             optimizer.step(scale(progress, steps))
             steps += 1
