@@ -11,10 +11,9 @@ ADAPTER_RATE = 1e-3
 MEASURED = 4
 
 
-def measure(run, episodes):
+def measure(run, drawn):
     """How held-out packages' questions fare before and after learning: mean nats, and the share answered exactly."""
-    draws = episodes.draw(MEASURED, run.options.episode_steps)
-    *learned, asked = [on_device(rows, run.device) for rows in draws]
+    *learned, asked = [on_device(rows, run.device) for rows in drawn]
     before = {name: value.detach() for name, value in run.parameters.items()}
     after, _ = adapted(run.eager, run.parameters, learned, MEASURED, ADAPTER_RATE)
     result = {}
@@ -30,7 +29,7 @@ def train_episodes(run, end):
     # One that has no package with enough facts measures on those it trains on, and says so.
     held_out = Episodes(run.shards, run.held_questions, run.language, 7)
     episodes = Episodes(run.shards, run.questions, run.language, options.seed)
-    measured = held_out if held_out.facts_of else episodes
+    measured = (held_out if held_out.facts_of else episodes).draw(MEASURED, options.episode_steps)
     run.say(stage='episodes', packages=len(episodes.facts_of), heldOutPackages=len(held_out.facts_of), **measure(run, measured))
     optimizer = Optimizer(run.parameters, matrix_names(run.config), muon=False, other_rate=options.episode_rate)
 

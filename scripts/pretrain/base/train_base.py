@@ -33,7 +33,7 @@ def arguments():
     parser.add_argument('--no-episodes', action='store_true')
     parser.add_argument('--optimizer', choices=['muon', 'adamw'], default='muon')
     parser.add_argument('--matrix-rate', type=float, default=0.02)
-    parser.add_argument('--other-rate', type=float, default=2e-3)
+    parser.add_argument('--other-rate', type=float, default=3e-3)
     parser.add_argument('--episode-rate', type=float, default=3e-4, help="of the base; an adapter's is the product's 1e-3")
     parser.add_argument('--episode-steps', type=int, default=12)
     parser.add_argument('--episodes', type=int, default=16, help='at once')
