@@ -27,6 +27,9 @@ const programs = {
   'pretrain/data': 'scripts/pretrain/data.ts',
   'pretrain/facts': 'scripts/pretrain/facts.ts',
   'pretrain/pretrain': 'scripts/pretrain/pretrain.ts',
+  'pretrain/base-data': 'scripts/pretrain/base/data.ts',
+  'pretrain/base-items': 'scripts/pretrain/base/items.ts',
+  'pretrain/base-model': 'scripts/pretrain/base/write-model.ts',
 };
 
 /** What VS Code loads. */

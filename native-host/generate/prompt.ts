@@ -34,7 +34,8 @@ export interface Prompt {
 /** Up to this window the format is the bare one that tiny models are trained on: no instructions, no outline, no conversation. */
 export const LARGEST_TINY_WINDOW = 1024;
 
-const INSTRUCTIONS =
+/** What a model with a larger window is told first. */
+export const INSTRUCTIONS =
   'You answer questions about a repository. Texts under a [path] are its files as they are now; they win over what you remember. ' +
   'Name files by their path in backticks. Be brief, and say so when you do not know.';
 

@@ -11,7 +11,7 @@ import {
   sharedShingles,
 } from './excluded.ts';
 import { fastEncoder } from './fast-encode.ts';
-import { type Places, packageFiles } from './package-files.ts';
+import { type Places, packageFiles, repositoryPath } from './package-files.ts';
 import { isPermissive, LARGEST_SHARE, type PretrainingPackage } from './package-list.ts';
 import { readableLanguage, unreadableReason } from './readable.ts';
 import { END_OF_TEXT, PATH, TEXT, type TokenizerJson } from './tokenizer.ts';
@@ -125,7 +125,7 @@ export async function* pretrainingDocuments(
         seen.add(hash);
         left -= bytes;
         const { name, license, validation = false } = wanted;
-        yield { package: name, path, text, language, license, validation };
+        yield { package: name, path: repositoryPath(path), text, language, license, validation };
       }
     }
   }

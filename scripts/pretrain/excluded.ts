@@ -35,13 +35,14 @@ export const LARGEST_SHARED_SHINGLES = 0.1;
 
 const excludedNames = new Set<string>(EXCLUDED_NAMES);
 
-/** True for an excluded package, its type declarations and its scoped copies: `@types/semver`, `@scope/tar`. */
+/** True for an excluded package, its type declarations, scoped copies and Debian's: `@types/semver`, `@scope/tar`, `python3-flask`. */
 export function isExcludedName(name: string): boolean {
   return excludedNames.has(
     name
       .toLowerCase()
       .replace(/^@[^/]*\//, '')
-      .replace(/^node-/, ''),
+      .replace(/^(node|python3?|librust|golang)-/, '')
+      .replace(/-dev$/, ''),
   );
 }
 

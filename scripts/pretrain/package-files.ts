@@ -4,6 +4,8 @@ import { execFile } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { debianLicense, unpackedDebianArchive } from './debian-archive.ts';
+import { MAPPED, writeMappedSources } from './mapped-sources.ts';
 import type { PretrainingPackage } from './package-list.ts';
 import { packAndExtract } from './registry.ts';
 
@@ -37,6 +39,15 @@ export async function walkFiles(folder: string, prefix = ''): Promise<string[]> 
   return paths;
 }
 
+/** Where an archive puts what is a repository's root: `usr/share/nodejs/x/lib/a.js` is `lib/a.js`. */
+const ROOTS =
+  /^(usr\/lib\/python3\/dist-packages\/|usr\/share\/(nodejs\/(@[^/]+\/)?|cargo\/registry\/|gocode\/src\/[^/]+\/[^/]+\/)[^/]+\/|usr\/(share\/)?)/;
+
+/** The path that a document has in its repository. */
+export function repositoryPath(path: string): string {
+  return path.replace(ROOTS, '').replace(MAPPED, '');
+}
+
 /** Files of a package, or the reason why there are none. Throws only when a registry package cannot be fetched. */
 export async function packageFiles(wanted: PretrainingPackage, places: Places): Promise<PackageFiles | string> {
   const found = await findFiles(wanted, places);
@@ -50,6 +61,7 @@ async function findFiles(wanted: PretrainingPackage, places: Places): Promise<Pa
   switch (wanted.from) {
     case 'registry': {
       const folder = await packAndExtract(wanted, join(places.cacheFolder, 'tarballs'));
+      await writeMappedSources(folder);
       return nodePackageFiles(folder, wanted);
     }
     case 'project':
@@ -86,6 +98,14 @@ async function findFiles(wanted: PretrainingPackage, places: Places): Promise<Pa
         paths.push(...files.map((path) => `${part}/${path}`));
       }
       return { folder, paths };
+    }
+    case 'debian-archive': {
+      const unpacked = await unpackedDebianArchive(wanted, join(places.cacheFolder, 'debs'));
+      if (typeof unpacked === 'string') return unpacked;
+      const copyright = join(unpacked.folder, 'usr/share/doc', wanted.name, 'copyright');
+      const license = debianLicense(await readFile(copyright, 'utf8'));
+      if (license !== wanted.license) return `its licence is ${license ?? 'not permissive'}, not ${wanted.license}`;
+      return { folder: unpacked.folder, paths: await walkFiles(unpacked.folder) };
     }
     case 'debian': {
       const version = await output('dpkg-query', ['-W', '-f', '$' + '{Version}', wanted.name]);

@@ -12,3 +12,4 @@ fixtures=../../test/fixtures/reference
 "$python" ops.py "$fixtures/ops"
 "$python" decoders.py "$fixtures/decoders"
 "$python" gguf_blocks.py "$fixtures/gguf-blocks.json"
+"$python" base_model.py "$fixtures/pretrained-base"
