@@ -24,6 +24,7 @@ const programs = {
   'bench-weight-forms': 'bench/weight-forms.ts',
   'bench-cost': 'bench/cost.ts',
   'gpu-check': 'scripts/gpu-check.ts',
+  'peft-check': 'scripts/peft-check.ts',
   'pretrain/data': 'scripts/pretrain/data.ts',
   'pretrain/facts': 'scripts/pretrain/facts.ts',
   'pretrain/pretrain': 'scripts/pretrain/pretrain.ts',
