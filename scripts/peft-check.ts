@@ -1,6 +1,6 @@
 /**
- * `npm run peft:check`: whether adapters mean the same here and in Hugging Face PEFT. Prints a table. Exit code 0: all is
- * right; 1: something is not; 2: Python has no PEFT.
+ * `npm run peft:check`: whether adapters mean the same here and in Hugging Face PEFT. Prints a table, and writes it to
+ * bench/RESULTS.md where all is right. Exit code 0: all is right; 1: something is not; 2: Python has no PEFT.
  *
  *   node dist/peft-check.js [--python python3] [--folder <scratch>]
  *
@@ -16,6 +16,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { writeSection } from '../bench/results.ts';
 import { textTable } from '../native-host/cli/text-table.ts';
 import { openOnnxDevice } from '../native-host/runtime/onnx/onnx-device.ts';
 import { Peft } from './peft-check/peft.ts';
@@ -36,6 +37,7 @@ console.log(versions);
 
 const folder = options.folder ?? (await mkdtemp(path.join(tmpdir(), 'lift-peft-')));
 const device = await openOnnxDevice('cpu', new URL('./worker.js', import.meta.url));
+const head = ['Model', 'Adapter', 'Changes logits by', 'Largest difference', ''];
 const rows: string[][] = [];
 let failures = 0;
 try {
@@ -46,10 +48,20 @@ try {
     rows.push([model, what, figure(change), figure(difference), problem ?? 'right']);
   }
 } finally {
-  const head = ['Model', 'Adapter', 'Changes logits by', 'Largest difference', ''];
   console.log(textTable(head, rows, head.slice(2, 4)).join('\n'));
   await device.close();
   if (options.folder === undefined) await rm(folder, { recursive: true, force: true });
+}
+if (failures === 0) {
+  const line = (cells: readonly string[]) => `| ${cells.slice(0, 4).join(' | ')} |`;
+  await writeSection('PEFT', [
+    `Command: \`npm run peft:check\`, with ${versions}: the logits of the same text here and in PEFT. An adapter that was`,
+    'trained here is read there, and one that PEFT made is read here.',
+    '',
+    line(head),
+    '| --- | --- | ---: | ---: |',
+    ...rows.filter(([, , change]) => change !== '').map(line),
+  ]);
 }
 console.log(failures === 0 ? 'All is right.' : `${failures} of these are wrong.`);
 process.exit(failures === 0 ? 0 : 1);

@@ -58,6 +58,7 @@ const plainValues: [option: string, plain: (value: unknown) => boolean][] = [
   ...[
     ...['use_dora', 'use_qalora', 'lora_bias', 'fan_in_fan_out', 'modules_to_save', 'layer_replication'],
     ...['trainable_token_indices', 'target_parameters', 'alora_invocation_tokens', 'megatron_config', 'arrow_config'],
+    ...['use_bdlora', 'kasa_config', 'velora_config', 'monteclora_config'],
   ].map((option): [string, (value: unknown) => boolean] => [option, isOff]),
 ];
 
