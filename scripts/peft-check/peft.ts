@@ -51,7 +51,7 @@ export class Peft {
       return JSON.parse(stdout.trim().split('\n').at(-1)!);
     } catch (error) {
       const said = (error as { stderr?: string }).stderr?.trim().split('\n').at(-1);
-      throw new Error(said || String(error));
+      throw new Error(said || (error as Error).message.split('\n')[0]);
     }
   }
 }
