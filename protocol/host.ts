@@ -147,6 +147,8 @@ export interface AbsorbStartParams extends FolderParams {
   adapterKind?: AdapterKindName;
   /** Of LoRA; the recipe chooses without it. */
   rank?: number;
+  /** What is learned before all else: paths in the folder, of files or of folders, the most important first. */
+  first?: string[];
   /** When all adapters together take more than this afterwards, those unused for longest are pruned; never this one. */
   quotaBytes?: number;
 }

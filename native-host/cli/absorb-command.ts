@@ -1,4 +1,5 @@
 /** `lift absorb`: trains a folder into its adapter. */
+import { posix } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { AbsorbResult } from '../../protocol/host.ts';
 import type { Services } from '../services.ts';
@@ -16,6 +17,7 @@ interface AbsorbCommandOptions extends SharedOptions {
   seed?: number;
   adapterKind?: NonNullable<AbsorbRequest['adapterKind']>;
   watch?: boolean;
+  first?: string[];
 }
 
 export function addAbsorbCommand(program: Command, context: CliContext): void {
@@ -25,6 +27,7 @@ export function addAbsorbCommand(program: Command, context: CliContext): void {
     .argument('<folder>', "the repository's folder")
     .option('--epochs <n>', 'end after so many passes (default: when another one gains little)', integerFrom(1, 1000))
     .option('--minutes <n>', 'end after so many minutes', numberFrom(0.01, 100_000))
+    .option('--first <paths...>', 'files and folders to learn before all else, relative to the folder')
     .option('--watch', 'then absorb every change, until Ctrl-C')
     .option('--seed <n>', 'of everything that is random (default: 1)', integerFrom(0, 2 ** 32 - 1))
     .addOption(
@@ -51,12 +54,13 @@ async function absorbCommand(context: CliContext, named: string, options: Absorb
   });
 }
 
-function absorbOptions({ epochs, minutes, seed, adapterKind }: AbsorbCommandOptions): AbsorbRequest {
+function absorbOptions({ epochs, minutes, seed, adapterKind, first }: AbsorbCommandOptions): AbsorbRequest {
   const options: AbsorbRequest = {};
   if (epochs !== undefined) options.epochs = epochs;
   if (minutes !== undefined) options.minutes = minutes;
   if (seed !== undefined) options.seed = seed;
   if (adapterKind !== undefined) options.adapterKind = adapterKind;
+  if (first !== undefined) options.first = first.map((path) => posix.normalize(path).replace(/\/$/, ''));
   return options;
 }
 

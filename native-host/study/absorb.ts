@@ -14,6 +14,8 @@ export interface AbsorbRequest {
   adapterKind?: AdapterKind;
   /** Of LoRA. */
   rank?: number;
+  /** What is learned before all else: paths in the folder, of files or of folders. */
+  first?: readonly string[];
   /** Patterns of files to leave out, in the syntax of .gitignore. */
   exclude?: readonly string[];
   /** The folder as it was read before: what is the same is not tokenized again. */

@@ -1,4 +1,6 @@
 /** One absorption: what the changes ask for, the training of it, and what is saved of it. */
+import type { Use } from '../corpus/importance.ts';
+import { recentlyChanged } from '../corpus/recent-changes.ts';
 import { adapterLayout } from '../model/adapter-init.ts';
 import type { AdapterLayout } from '../model/adapter-layout.ts';
 import type { BaseModel } from '../model/open-model.ts';
@@ -40,6 +42,8 @@ export class Absorption {
   private current: LoadedVersion | null = null;
   /** Of the current version. */
   private ledger = emptyLedger();
+  /** What is learned first. */
+  private use: Omit<Use, 'ranks'> = { first: [], recent: [] };
 
   constructor(
     private readonly device: Device,
@@ -67,8 +71,13 @@ export class Absorption {
       return this.result(end, startPosition, 0, known.version, Number(known.note.absorbed), null);
     }
     this.report('questions');
-    const { facts, snapshot } = await readKnowledge(repository, recipe, control.signal);
-    const lessons = await lessonsOf(this.model, repository, facts, recipe, control.signal);
+    const interrupted = await loadInterrupted(adapter, layout.kind);
+    // What goes on within an epoch has to come in the same order.
+    if (interrupted?.tree === repository.tree) this.use = interrupted.use;
+    else this.use = { first: request.first ?? [], recent: await recentlyChanged(repository.folder, control.signal) };
+    const knowledge = await readKnowledge(repository, recipe, control.signal);
+    const lessons = await lessonsOf(this.model, repository, knowledge, recipe, control.signal, this.use);
+    const { snapshot } = knowledge;
     if (lessons.length === 0) return this.unchanged('unchanged', startPosition, 0);
     const hasLayout = current?.layout.kind === layout.kind && current.layout.length === layout.length;
     const plan = planAbsorption({
@@ -81,7 +90,7 @@ export class Absorption {
       snapshot,
       current: hasLayout ? current : null,
       ledger: this.ledger,
-      interrupted: await loadInterrupted(adapter, layout.kind),
+      interrupted,
     });
     return this.train(plan, lessons, snapshot);
   }
@@ -224,7 +233,7 @@ export class Absorption {
   ): Promise<void> {
     const { tree } = this.repository;
     const state = await trainer.state();
-    const how = { work, tree, position, seed, leavesOutKnown, byParts, isSpent };
+    const how = { work, tree, position, seed, leavesOutKnown, byParts, isSpent, use: this.use };
     await saveInterrupted(this.adapter, this.layout, { ...how, state });
     this.lastCheckpoint = performance.now();
   }

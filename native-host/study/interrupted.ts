@@ -1,4 +1,5 @@
 /** Absorptions that were interrupted, as checkpoints keep them. */
+import type { Use } from '../corpus/importance.ts';
 import type { AdapterKind, AdapterLayout } from '../model/adapter-layout.ts';
 import type { AdapterFolder } from '../store/adapter-folder.ts';
 import { StoreError } from '../store/store-error.ts';
@@ -19,6 +20,8 @@ export interface Interrupted {
   leavesOutKnown: boolean;
   /** Whether its first epochs visit parts of a large corpus. */
   byParts: boolean;
+  /** What it learned first. */
+  use: Omit<Use, 'ranks'>;
   /** Whether its budget was spent: going on takes another one. */
   isSpent: boolean;
   state: TrainerState;
@@ -51,9 +54,10 @@ export async function loadInterrupted(adapter: AdapterFolder, kind: AdapterKind)
     leavesOutKnown = false,
     byParts = false,
     isSpent = false,
+    use = { first: [], recent: [] },
   } = checkpoint.state as Partial<Interrupted>;
   if (work === undefined || tree === undefined || position === undefined) return null;
   const { vector, m: first, v: second, step, version } = checkpoint;
   const state = { vector, first, second, step };
-  return { work, tree, position, seed, leavesOutKnown, byParts, isSpent, state, version };
+  return { work, tree, position, seed, leavesOutKnown, byParts, isSpent, use, state, version };
 }

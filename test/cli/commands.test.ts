@@ -104,11 +104,12 @@ describe('lift absorb', () => {
       'absorb',
       'repo',
       ...['--epochs', '2', '--minutes', '0.5', '--seed', '7', '--adapter-kind', 'full', '--json'],
+      ...['--first', './src/core/', 'docs/../a.ts'],
     ]);
     expect(run.status).toBe(0);
     expect(run.calls[0]!.parameters.slice(0, 2)).toEqual([
       join(root, 'repo'),
-      { epochs: 2, minutes: 0.5, seed: 7, adapterKind: 'full' },
+      { epochs: 2, minutes: 0.5, seed: 7, adapterKind: 'full', first: ['src/core', 'a.ts'] },
     ]);
     expect(lastObject(run.stdout)).toEqual(outcome);
   });

@@ -7,7 +7,7 @@ import type { Device } from '../../runtime/device.ts';
 import { exactAnswers } from '../../train/measure.ts';
 import { kindFor, type Recipe, recipeFor } from '../../train/recipe.ts';
 import type { Adapter } from '../probe.ts';
-import { chosenFacts, lessonsOf, type Repository } from '../repository.ts';
+import { lessonsOf, type Repository, readKnowledge } from '../repository.ts';
 import { answersOf, referenceNlls } from './answer-arm.ts';
 import { type AdapterSource, type ArmName, armNames, arms } from './arms.ts';
 import { bootstrapMean } from './bootstrap.ts';
@@ -119,7 +119,7 @@ class Evaluation {
     }
     const isOther = source === 'otherRepository';
     const taught = isOther ? subject.other! : material.planted;
-    const known = isOther ? await chosenFacts(taught, recipe, signal) : material.facts;
+    const known = isOther ? await readKnowledge(taught, recipe, signal) : material;
     const all = await lessonsOf(model, taught, known, recipe, signal);
     const lessons = all.filter((lesson) => source === 'everything' || isOther || `${lesson.kind}s` === source);
     const name = `${isOther ? 'other repository' : source}${suffix}`;
