@@ -33,6 +33,7 @@ import type { EvalResult } from './study/eval/eval-result.ts';
 import { evaluate } from './study/eval/evaluate.ts';
 import { claimedLedger, shareKnown, unlearnedPaths, writeLedger } from './study/ledger.ts';
 import { probeRepository, shownAnswers } from './study/probe.ts';
+import { recipeForCorpus } from './train/corpus-recipe.ts';
 
 /** Opens the base model, a device and the store. Errors: ModelError; Error where the folder to absorb is none. */
 export async function openServices(options: ServiceOptions): Promise<Services> {
@@ -119,6 +120,7 @@ class OpenServices implements Services {
     const { repository, current, ledger } = await this.folders.known(folder);
     const { documents, tokenCount, tokens, skipped } = repository;
     const commit = current?.note.commit;
+    const recipe = current === null ? recipeForCorpus(this.base, tokenCount, {}, null).reason : current.note.recipe;
     return {
       documents: documents.length,
       tokens: tokenCount,
@@ -131,6 +133,7 @@ class OpenServices implements Services {
       absorbedAt: current?.created ?? null,
       absorbedCommit: typeof commit === 'string' ? commit : null,
       adapterBytes: current?.bytes ?? 0,
+      ...(typeof recipe === 'string' ? { recipe } : {}),
       memoryBytes: process.memoryUsage.rss(),
     };
   }

@@ -168,6 +168,8 @@ export interface AbsorbResult {
   absorbed: number;
   /** Files that the version has not learned, or not in whole. */
   dirty: number;
+  /** How it was trained and why so, in a line of English. */
+  recipe?: string;
 }
 
 export interface SkippedEntry {
@@ -290,6 +292,8 @@ export interface StatusResult {
   /** The Git commit that was checked out then, in full; null where there was none. */
   absorbedCommit: string | null;
   adapterBytes: number;
+  /** How the current version was trained, or would be where there is none, and why so: a line of English. */
+  recipe?: string;
   /** Resident memory of the host, in bytes. */
   memoryBytes: number;
 }

@@ -58,6 +58,8 @@ export interface Absorbed {
   absorbed: number;
   /** Documents that the version has not learned, or not in whole. */
   dirty: number;
+  /** How it was trained and why so, in a line; empty where nothing was read. */
+  recipe: string;
 }
 
 /**
@@ -81,7 +83,8 @@ export async function absorb(
     const { before = null, exclude } = request;
     const repository = await readRepository(folder, model.tokenizer, cacheFile, signal, before, exclude);
     control.onRead?.(repository);
-    return await new Absorption(device, model, repository, adapter, request, control).run();
+    const current = await adapter.loadVersion();
+    return await new Absorption(device, model, repository, adapter, current, request, control).run();
   } catch (error) {
     // Stopped before anything was trained, or even read.
     if (!control.signal.aborted || error !== control.signal.reason) throw error;
@@ -93,5 +96,6 @@ export async function absorb(
 
 function nothingAbsorbed(folder: string, version: number | null): Absorbed {
   const repository = { folder, documents: [], skipped: [], tokens: new Map(), tokenCount: 0, tree: '', commit: null };
-  return { end: 'cancelled', repository, steps: 0, trainedTokens: 0, seconds: 0, version, absorbed: 0, dirty: 0 };
+  const nothing = { steps: 0, trainedTokens: 0, seconds: 0, absorbed: 0, dirty: 0, recipe: '' };
+  return { end: 'cancelled', repository, version, ...nothing };
 }

@@ -8,9 +8,10 @@ import type { Device } from '../runtime/device.ts';
 import type { AdapterFolder } from '../store/adapter-folder.ts';
 import { StoreError } from '../store/store-error.ts';
 import type { LoadedVersion } from '../store/version-file.ts';
+import { recipeForCorpus } from '../train/corpus-recipe.ts';
 import { type LiftControl, type LiftPosition, type LiftProgress, lift, startPosition } from '../train/lift.ts';
 import type { Lesson } from '../train/material.ts';
-import { kindFor, type Recipe, recipeFor } from '../train/recipe.ts';
+import { kindFor, type Recipe } from '../train/recipe.ts';
 import { Trainer } from '../train/trainer.ts';
 import type { AbsorbControl, Absorbed, AbsorbReport, AbsorbRequest } from './absorb.ts';
 import { type AbsorptionPlan, planAbsorption } from './absorption-plan.ts';
@@ -37,9 +38,9 @@ const mostTokenShare = 0.95;
 
 export class Absorption {
   private readonly recipe: Recipe;
+  private readonly reason: string;
   private readonly layout: AdapterLayout;
   private lastCheckpoint = performance.now();
-  private current: LoadedVersion | null = null;
   /** Of the current version. */
   private ledger = emptyLedger();
   /** What is learned first. */
@@ -50,18 +51,20 @@ export class Absorption {
     private readonly model: BaseModel,
     private readonly repository: Repository,
     private readonly adapter: AdapterFolder,
+    private readonly current: LoadedVersion | null,
     private readonly request: AbsorbRequest,
     private readonly control: AbsorbControl,
   ) {
-    const kind = kindFor(model, request.adapterKind);
-    this.recipe = recipeFor(model.parameters, model.config.maxPositionEmbeddings, kind, request.rank);
+    const { adapterKind, rank, epochs, minutes } = request;
+    const asked = { kind: kindFor(model, adapterKind), rank, epochs, minutes };
+    const { recipe, reason } = recipeForCorpus(model, repository.tokenCount, asked, current?.layout ?? null);
+    this.recipe = recipe;
+    this.reason = reason;
     this.layout = adapterLayout(model.config, this.recipe.adapter);
   }
 
   async run(): Promise<Absorbed> {
-    const { adapter, layout, recipe, request, repository, control } = this;
-    this.current = await adapter.loadVersion();
-    const { current } = this;
+    const { adapter, current, layout, recipe, request, repository, control } = this;
     this.ledger = (await readLedger(adapter.path, current?.version.note.ledger)) ?? emptyLedger();
     const known = await this.versionOfThisTree();
     if (known !== null) {
@@ -71,7 +74,7 @@ export class Absorption {
       return this.result(end, startPosition, 0, known.version, Number(known.note.absorbed), null);
     }
     this.report('questions');
-    const interrupted = await loadInterrupted(adapter, layout.kind);
+    const interrupted = await loadInterrupted(adapter, layout);
     // What goes on within an epoch has to come in the same order.
     if (interrupted?.tree === repository.tree) this.use = interrupted.use;
     else this.use = { first: request.first ?? [], recent: await recentlyChanged(repository.folder, control.signal) };
@@ -186,6 +189,7 @@ export class Absorption {
       whole: work === 'full' ? complete : past?.whole,
       absorbedWhole: work === 'full' ? absorbed : past?.absorbedWhole,
       kind: layout.kind,
+      recipe: this.reason,
       ledger: await writeLedger(adapter.path, ledger),
       absorbed,
       documents: repository.documents.length,
@@ -265,6 +269,6 @@ export class Absorption {
     const { repository } = this;
     const { trainedTokens, seconds } = position;
     const dirty = ledger === null ? 0 : unlearnedPaths(ledger, repository.documents).length;
-    return { end, repository, steps, trainedTokens, seconds, version, absorbed, dirty };
+    return { end, repository, steps, trainedTokens, seconds, version, absorbed, dirty, recipe: this.reason };
   }
 }

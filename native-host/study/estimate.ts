@@ -3,8 +3,9 @@ import type { AbsorbEstimateResult } from '../../protocol/host.ts';
 import { adapterLayout, initialAdapter } from '../model/adapter-init.ts';
 import type { BaseModel } from '../model/open-model.ts';
 import type { Device } from '../runtime/device.ts';
+import { recipeForCorpus } from '../train/corpus-recipe.ts';
 import { pack } from '../train/packing.ts';
-import { kindFor, type Recipe, recipeFor } from '../train/recipe.ts';
+import { kindFor, type Recipe } from '../train/recipe.ts';
 import { Trainer } from '../train/trainer.ts';
 import type { AbsorbRequest } from './absorb.ts';
 import type { Repository } from './repository.ts';
@@ -24,8 +25,8 @@ export async function estimateAbsorption(
   { documents, tokenCount, skipped }: Repository,
   { minutes, adapterKind, rank }: Pick<AbsorbRequest, 'minutes' | 'adapterKind' | 'rank'>,
 ): Promise<AbsorbEstimateResult> {
-  const kind = kindFor(model, adapterKind);
-  const recipe = recipeFor(model.parameters, model.config.maxPositionEmbeddings, kind, rank);
+  const asked = { kind: kindFor(model, adapterKind), rank, minutes };
+  const { recipe } = recipeForCorpus(model, tokenCount, asked, null);
   const layout = adapterLayout(model.config, recipe.adapter);
   const rate = tokenCount === 0 ? 1 : await trainedTokensPerSecond(device, model, recipe);
   const seconds = (usualEpochs * tokensOfEpoch(recipe, tokenCount)) / rate;

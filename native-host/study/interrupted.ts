@@ -1,6 +1,6 @@
 /** Absorptions that were interrupted, as checkpoints keep them. */
 import type { Use } from '../corpus/importance.ts';
-import type { AdapterKind, AdapterLayout } from '../model/adapter-layout.ts';
+import type { AdapterLayout } from '../model/adapter-layout.ts';
 import type { AdapterFolder } from '../store/adapter-folder.ts';
 import { StoreError } from '../store/store-error.ts';
 import type { LiftPosition } from '../train/lift.ts';
@@ -39,13 +39,13 @@ export async function saveInterrupted(
   await adapter.saveCheckpoint({ layout, vector, m: first, v: second, step, state: rest });
 }
 
-/** Null if there is none of this kind of adapter. Damaged checkpoints count as none. */
-export async function loadInterrupted(adapter: AdapterFolder, kind: AdapterKind): Promise<Interrupted | null> {
+/** Null if there is none of this layout. Damaged checkpoints count as none. */
+export async function loadInterrupted(adapter: AdapterFolder, layout: AdapterLayout): Promise<Interrupted | null> {
   const checkpoint = await adapter.loadCheckpoint().catch((error: unknown) => {
     if (error instanceof StoreError) return null;
     throw error;
   });
-  if (checkpoint === null || checkpoint.layout.kind !== kind) return null;
+  if (checkpoint?.layout.kind !== layout.kind || checkpoint.layout.length !== layout.length) return null;
   const {
     work,
     tree,

@@ -4,6 +4,7 @@ import { adapterLayout, initialAdapter } from '../../model/adapter-init.ts';
 import type { AdapterKind } from '../../model/adapter-layout.ts';
 import type { BaseModel } from '../../model/open-model.ts';
 import type { Device } from '../../runtime/device.ts';
+import { recipeForCorpus } from '../../train/corpus-recipe.ts';
 import { exactAnswers } from '../../train/measure.ts';
 import { kindFor, type Recipe, recipeFor } from '../../train/recipe.ts';
 import type { Adapter } from '../probe.ts';
@@ -208,6 +209,7 @@ class Evaluation {
   }
 
   private recipe(kind?: AdapterKind): Recipe {
-    return recipeFor(this.model.parameters, this.model.config.maxPositionEmbeddings, kindFor(this.model, kind));
+    const asked = { kind: kindFor(this.model, kind) };
+    return recipeForCorpus(this.model, this.subject.repository.tokenCount, asked, null).recipe;
   }
 }
