@@ -4,6 +4,7 @@ import type { BaseModel } from '../model/open-model.ts';
 import type { Device } from '../runtime/device.ts';
 import type { AdapterFolder } from '../store/adapter-folder.ts';
 import type { LiftProgress, LiftResult } from '../train/lift.ts';
+import type { Recipe } from '../train/recipe.ts';
 import { Absorption } from './absorption.ts';
 import { type Repository, readRepository, scanCacheFile } from './repository.ts';
 
@@ -32,6 +33,9 @@ export interface AbsorbReport extends Partial<LiftProgress> {
   documentsSeen: number;
 }
 
+/** Errors: one that says what would fit, where nothing does. */
+export type FitToMemory = (recipe: Recipe) => { recipe: Recipe; cost: string };
+
 export interface AbsorbControl {
   signal: AbortSignal;
   /** Resolves at once unless paused. */
@@ -39,6 +43,8 @@ export interface AbsorbControl {
   onProgress(report: AbsorbReport): void;
   /** The folder was read: what follows is about this state of it. */
   onRead?(repository: Repository): void;
+  /** The recipe as the machine can train it, and what that costs in a sentence. Unless told, it is taken as it is. */
+  fitToMemory?: FitToMemory;
   /** In milliseconds: what the minutes of a budget are counted with; the machine's own unless told. */
   clock?(): number;
   /** At most this much work is lost by a kill, and the time that writing takes; 15 unless told. */

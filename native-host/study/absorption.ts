@@ -58,8 +58,9 @@ export class Absorption {
     const { adapterKind, rank, epochs, minutes } = request;
     const asked = { kind: kindFor(model, adapterKind), rank, epochs, minutes };
     const { recipe, reason } = recipeForCorpus(model, repository.tokenCount, asked, current?.layout ?? null);
-    this.recipe = recipe;
-    this.reason = reason;
+    const fitted = control.fitToMemory?.(recipe) ?? { recipe, cost: '' };
+    this.recipe = fitted.recipe;
+    this.reason = reason + fitted.cost;
     this.layout = adapterLayout(model.config, this.recipe.adapter);
   }
 

@@ -71,8 +71,12 @@ export function recipeForCorpus(
 
 function budgetText({ epochs, minutes: asked }: Asked, minutes: number, usual: number): string {
   if (asked !== undefined || epochs !== undefined) {
-    const limits = [asked === undefined ? [] : [`${asked} minutes`], epochs === undefined ? [] : [`${epochs} epochs`]];
-    return `At most ${limits.flat().join(' and ')}, as asked for.`;
+    const counted = (value: number, one: string) => `${value} ${value === 1 ? one : `${one}s`}`;
+    const limits = [
+      ...(asked === undefined ? [] : [counted(asked, 'minute')]),
+      ...(epochs === undefined ? [] : [counted(epochs, 'epoch')]),
+    ];
+    return `At most ${limits.join(' and ')}, as asked for.`;
   }
   const why = minutes > usual ? `, ${usual} for each ${tokensOfUsualBudget.toLocaleString('en-US')} tokens` : '';
   return `At most ${minutes} minutes${why}${minutes === mostMinutes ? ' up to a night' : ''}; less where more would gain little.`;

@@ -3,7 +3,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openStore } from '../../native-host/store/adapter-store.ts';
-import { answer, type FakeLiftOptions, lastObject, outcome, probeResult, runLift, status } from './fake-lift.ts';
+import {
+  answer,
+  devicePlans,
+  type FakeLiftOptions,
+  lastObject,
+  outcome,
+  probeResult,
+  runLift,
+  status,
+} from './fake-lift.ts';
 
 let root: string;
 
@@ -374,7 +383,12 @@ describe('lift models', () => {
       parameters: 4_000_000,
       nll: 2.5,
       greedyIds: [1, 2, 3],
+      plans: devicePlans,
     });
+    const { stdout } = await lift(['models', 'check', 'other']);
+    expect(stdout).toContain(
+      '\n  cpu         0.6 GB of 8.0 GB.\n  cuda        does not fit: no NVIDIA card was found.',
+    );
     expect((await lift(['models', 'check', 'other', '--text', 'none.txt'])).status).toBe(1);
   });
 });
