@@ -1,5 +1,5 @@
 /** `lift absorb`: trains a folder into its adapter. */
-import { posix } from 'node:path';
+import { relative, resolve, sep } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { AbsorbResult } from '../../protocol/host.ts';
 import type { Services } from '../services.ts';
@@ -48,7 +48,7 @@ async function absorbCommand(context: CliContext, named: string, options: Absorb
   const folder = existingFolder(context, named);
   await withServices(context, options, async (services) => {
     const absorb = async () => {
-      const outcome = await absorbShowing(context, services, folder, absorbOptions(options));
+      const outcome = await absorbShowing(context, services, folder, absorbOptions(folder, options));
       printResult(context, options.json, outcome, () => outcomeLines(outcome, named));
     };
     if (options.watch) await absorbWatching(context, folder, storeRoot(context, options), absorb);
@@ -56,14 +56,18 @@ async function absorbCommand(context: CliContext, named: string, options: Absorb
   });
 }
 
-function absorbOptions({ epochs, minutes, seed, adapterKind, rank, first }: AbsorbCommandOptions): AbsorbRequest {
+function absorbOptions(
+  folder: string,
+  { epochs, minutes, seed, adapterKind, rank, first }: AbsorbCommandOptions,
+): AbsorbRequest {
   const options: AbsorbRequest = {};
   if (epochs !== undefined) options.epochs = epochs;
   if (minutes !== undefined) options.minutes = minutes;
   if (seed !== undefined) options.seed = seed;
   if (adapterKind !== undefined) options.adapterKind = adapterKind;
   if (rank !== undefined) options.rank = rank;
-  if (first !== undefined) options.first = first.map((path) => posix.normalize(path).replace(/\/$/, ''));
+  if (first !== undefined)
+    options.first = first.map((path) => relative(folder, resolve(folder, path)).split(sep).join('/'));
   return options;
 }
 

@@ -113,12 +113,12 @@ describe('lift absorb', () => {
       'absorb',
       'repo',
       ...['--epochs', '2', '--minutes', '0.5', '--seed', '7', '--adapter-kind', 'full', '--json'],
-      ...['--rank', '8', '--first', './src/core/', 'docs/../a.ts'],
+      ...['--rank', '8', '--first', './src/core/', 'docs/../a.ts', join(root, 'repo', 'b.ts')],
     ]);
     expect(run.status).toBe(0);
     expect(run.calls[0]!.parameters.slice(0, 2)).toEqual([
       join(root, 'repo'),
-      { epochs: 2, minutes: 0.5, seed: 7, adapterKind: 'full', rank: 8, first: ['src/core', 'a.ts'] },
+      { epochs: 2, minutes: 0.5, seed: 7, adapterKind: 'full', rank: 8, first: ['src/core', 'a.ts', 'b.ts'] },
     ]);
     expect(lastObject(run.stdout)).toEqual(outcome);
   });
