@@ -11,6 +11,7 @@ import type {
   StatusResult,
 } from '../protocol/host.ts';
 import { Answering } from './answering.ts';
+import { devicePlans, fittedRecipe } from './fitting-plan.ts';
 import { KnownFolders } from './known-folders.ts';
 import { deviceFiles, embeddedModelFolder } from './locations.ts';
 import { type AdapterSettings, adapterLayout } from './model/adapter-init.ts';
@@ -33,6 +34,8 @@ import type { EvalResult } from './study/eval/eval-result.ts';
 import { evaluate } from './study/eval/evaluate.ts';
 import { claimedLedger, shareKnown, unlearnedPaths, writeLedger } from './study/ledger.ts';
 import { probeRepository, shownAnswers } from './study/probe.ts';
+import { recipeForCorpus } from './train/corpus-recipe.ts';
+import type { Recipe } from './train/recipe.ts';
 
 /** Opens the base model, a device and the store. Errors: ModelError; Error where the folder to absorb is none. */
 export async function openServices(options: ServiceOptions): Promise<Services> {
@@ -80,6 +83,8 @@ class OpenServices implements Services {
     this.answering = new Answering(onnx, base, this.folders);
   }
 
+  private readonly fitToMemory = (recipe: Recipe) => fittedRecipe(this.device, this.base, recipe);
+
   get standardEvidence() {
     return this.answering.standardEvidence;
   }
@@ -93,7 +98,7 @@ class OpenServices implements Services {
   }
 
   async estimate(folder: string, request: AbsorbRequest, signal: AbortSignal): Promise<AbsorbEstimateResult> {
-    return estimateAbsorption(this.onnx, this.base, await this.folders.read(folder, signal), request);
+    return estimateAbsorption(this.onnx, this.base, await this.folders.read(folder, signal), request, this.fitToMemory);
   }
 
   async absorb(folder: string, request: AbsorbRequest, control: AbsorbControl): Promise<AbsorbResult> {
@@ -105,7 +110,8 @@ class OpenServices implements Services {
       await this.answering.untilIdle(control.signal);
       await control.whileRunning();
     };
-    const outcome = await absorb(this.onnx, this.base, folder, adapter, asked, { ...control, whileRunning, onRead });
+    const asControlled = { ...control, whileRunning, onRead, fitToMemory: this.fitToMemory };
+    const outcome = await absorb(this.onnx, this.base, folder, adapter, asked, asControlled);
     const { repository, ...result } = outcome;
     const { documents, tokenCount, skipped } = repository;
     return { ...result, documents: documents.length, tokens: tokenCount, skipped };
@@ -119,6 +125,7 @@ class OpenServices implements Services {
     const { repository, current, ledger } = await this.folders.known(folder);
     const { documents, tokenCount, tokens, skipped } = repository;
     const commit = current?.note.commit;
+    const recipe = current === null ? recipeForCorpus(this.base, tokenCount, {}, null).reason : current.note.recipe;
     return {
       documents: documents.length,
       tokens: tokenCount,
@@ -131,6 +138,7 @@ class OpenServices implements Services {
       absorbedAt: current?.created ?? null,
       absorbedCommit: typeof commit === 'string' ? commit : null,
       adapterBytes: current?.bytes ?? 0,
+      ...(typeof recipe === 'string' ? { recipe } : {}),
       memoryBytes: process.memoryUsage.rss(),
     };
   }
@@ -176,7 +184,8 @@ class OpenServices implements Services {
 
   async checkModel(folder: string, text: string): Promise<ModelCheck> {
     const model = await openBaseModel(resolve(folder), this.weightCache);
-    return checkModel(this.onnx, modelFor(this.onnx, model), text);
+    const checked = await checkModel(this.onnx, modelFor(this.onnx, model), text);
+    return { ...checked, plans: devicePlans(basename(folder), model, deviceFiles) };
   }
 
   async models(): Promise<ModelEntry[]> {

@@ -145,6 +145,7 @@ const paramChecks: ParamChecks = {
     ...absorption,
     epochs: optional(integerBetween(1, 1000)),
     seed: optional(integerBetween(0, 2 ** 32 - 1)),
+    first: optional(listOf(pathInFolder)),
     quotaBytes: optional(integerBetween(0, Number.MAX_SAFE_INTEGER)),
   },
   'absorb/pause': folder,

@@ -10,6 +10,7 @@ import type {
   ModelEntry,
   StatusResult,
 } from '../protocol/host.ts';
+import type { DevicePlan } from './fitting-plan.ts';
 import type { DeviceName } from './runtime/device.ts';
 import type { WeightForm } from './runtime/fitting.ts';
 import type { DeviceRequest } from './runtime/open-device.ts';
@@ -50,6 +51,8 @@ export interface ModelCheck {
   nll: number;
   /** 32 greedy tokens after the text. */
   greedyIds: number[];
+  /** How absorbing with it would fit each device of this machine. */
+  plans: DevicePlan[];
 }
 
 /** Asked of an adapter that there is none of. */

@@ -182,6 +182,8 @@ export interface AbsorbStartParams extends FolderParams {
   adapterKind?: AdapterKindName;
   /** Of LoRA; the recipe chooses without it. */
   rank?: number;
+  /** What is learned before all else: paths in the folder, of files or of folders, the most important first. */
+  first?: string[];
   /** When all adapters together take more than this afterwards, those unused for longest are pruned; never this one. */
   quotaBytes?: number;
 }
@@ -201,6 +203,8 @@ export interface AbsorbResult {
   absorbed: number;
   /** Files that the version has not learned, or not in whole. */
   dirty: number;
+  /** How it was trained and why so, in a line of English. */
+  recipe?: string;
 }
 
 export interface SkippedEntry {
@@ -323,6 +327,8 @@ export interface StatusResult {
   /** The Git commit that was checked out then, in full; null where there was none. */
   absorbedCommit: string | null;
   adapterBytes: number;
+  /** How the current version was trained, or would be where there is none, and why so: a line of English. */
+  recipe?: string;
   /** Resident memory of the host, in bytes. */
   memoryBytes: number;
 }

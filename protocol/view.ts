@@ -93,6 +93,8 @@ export interface FolderState {
   absorbedAt: string | null;
   /** The Git commit that was checked out then, in full. */
   absorbedCommit: string | null;
+  /** How the version was trained and why so, in English; absent where the host does not say. */
+  recipe?: string;
   adapterBytes: number;
   skipped: SkippedFile[];
   /** Absorbed share by folder of the first level, largest first; '' holds the files beside them. */

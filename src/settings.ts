@@ -40,7 +40,7 @@ export function proxyVariables(): Record<string, string> {
 }
 
 /** What an absorption is asked for; what is not set is left to the model's recipe. */
-export function absorbOptions(scope: ConfigurationScope): Omit<AbsorbStartParams, 'folder'> {
+export function absorbOptions(scope: ConfigurationScope): Omit<AbsorbStartParams, 'folder' | 'first'> {
   const minutes = numberWithin('budgetMinutes', 0.05, 7 * 24 * 60, scope);
   const rank = numberWithin('rank', 1, 1024, scope);
   const quota = numberWithin('quotaMegabytes', 1, 10_000_000);

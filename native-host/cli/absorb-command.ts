@@ -1,4 +1,5 @@
 /** `lift absorb`: trains a folder into its adapter. */
+import { relative, resolve, sep } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { AbsorbResult } from '../../protocol/host.ts';
 import type { Services } from '../services.ts';
@@ -15,7 +16,9 @@ interface AbsorbCommandOptions extends SharedOptions {
   minutes?: number;
   seed?: number;
   adapterKind?: NonNullable<AbsorbRequest['adapterKind']>;
+  rank?: number;
   watch?: boolean;
+  first?: string[];
 }
 
 export function addAbsorbCommand(program: Command, context: CliContext): void {
@@ -25,6 +28,8 @@ export function addAbsorbCommand(program: Command, context: CliContext): void {
     .argument('<folder>', "the repository's folder")
     .option('--epochs <n>', 'end after so many passes (default: when another one gains little)', integerFrom(1, 1000))
     .option('--minutes <n>', 'end after so many minutes', numberFrom(0.01, 100_000))
+    .option('--rank <n>', "of LoRA (default: what suits the corpus's size)", integerFrom(1, 1024))
+    .option('--first <paths...>', 'files and folders to learn before all else, relative to the folder')
     .option('--watch', 'then absorb every change, until Ctrl-C')
     .option('--seed <n>', 'of everything that is random (default: 1)', integerFrom(0, 2 ** 32 - 1))
     .addOption(
@@ -43,7 +48,7 @@ async function absorbCommand(context: CliContext, named: string, options: Absorb
   const folder = existingFolder(context, named);
   await withServices(context, options, async (services) => {
     const absorb = async () => {
-      const outcome = await absorbShowing(context, services, folder, absorbOptions(options));
+      const outcome = await absorbShowing(context, services, folder, absorbOptions(folder, options));
       printResult(context, options.json, outcome, () => outcomeLines(outcome, named));
     };
     if (options.watch) await absorbWatching(context, folder, storeRoot(context, options), absorb);
@@ -51,12 +56,18 @@ async function absorbCommand(context: CliContext, named: string, options: Absorb
   });
 }
 
-function absorbOptions({ epochs, minutes, seed, adapterKind }: AbsorbCommandOptions): AbsorbRequest {
+function absorbOptions(
+  folder: string,
+  { epochs, minutes, seed, adapterKind, rank, first }: AbsorbCommandOptions,
+): AbsorbRequest {
   const options: AbsorbRequest = {};
   if (epochs !== undefined) options.epochs = epochs;
   if (minutes !== undefined) options.minutes = minutes;
   if (seed !== undefined) options.seed = seed;
   if (adapterKind !== undefined) options.adapterKind = adapterKind;
+  if (rank !== undefined) options.rank = rank;
+  if (first !== undefined)
+    options.first = first.map((path) => relative(folder, resolve(folder, path)).split(sep).join('/'));
   return options;
 }
 
@@ -87,7 +98,7 @@ function noteStop(view: AbsorbProgressView): void {
 
 /** For people. `named` is the folder as the user wrote it. */
 export function outcomeLines(outcome: AbsorbResult, named: string): string[] {
-  const { end, version, absorbed, documents, tokens, steps, trainedTokens, seconds, skipped } = outcome;
+  const { end, version, absorbed, documents, tokens, steps, trainedTokens, seconds, skipped, recipe } = outcome;
   const corpus = `${counted(tokens, 'token')} in ${counted(documents, 'document')}`;
   const lines: string[] = [];
   if (documents === 0) lines.push('There is nothing to absorb in this folder.');
@@ -101,6 +112,7 @@ export function outcomeLines(outcome: AbsorbResult, named: string): string[] {
     );
   }
   if (documents > 0) lines.push(`Absorbed ${percent(absorbed)} of ${corpus}.`);
+  if (steps > 0 && recipe) lines.push(recipe);
   if (skipped.length > 0) {
     lines.push(`Skipped: ${counted(skipped.length, 'entry', 'entries')}; \`lift status ${named}\` says why.`);
   }

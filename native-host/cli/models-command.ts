@@ -55,6 +55,8 @@ export function addModelsCommand(program: Command, context: CliContext): void {
       `Parameters    ${count(result.parameters)}`,
       `Mean loss     ${result.nll.toFixed(4)} nats a token`,
       `Goes on with  ${result.greedyIds.join(' ')}`,
+      'Absorbing with it takes',
+      ...result.plans.map(({ device, fits, plan }) => `  ${device.padEnd(10)}  ${fits ? '' : 'does not fit: '}${plan}`),
     ]);
   });
 }

@@ -29,7 +29,7 @@ export function addStatusCommand(program: Command, context: CliContext): void {
 /** For people. `now` in milliseconds since 1970. */
 export function statusLines(status: StatusResult, named: string, all: boolean, now: number): string[] {
   const { documents, tokens, absorbed, dirty, skipped, version, absorbedAt, adapterBytes, device, model } = status;
-  const { absorbedCommit: commit } = status;
+  const { absorbedCommit: commit, recipe } = status;
   const corpus = `${counted(tokens, 'token')} in ${counted(documents, 'document')}`;
   const again = dirty === 0 ? 'none' : `${counted(dirty, 'file')}; \`lift absorb ${named}\` learns them`;
   return [
@@ -45,6 +45,7 @@ export function statusLines(status: StatusResult, named: string, all: boolean, n
           `Size      ${byteSize(adapterBytes)}`,
         ]),
     `Model     ${model} on ${device}`,
+    ...(recipe === undefined ? [] : [`Training  ${recipe}`]),
     ...(skipped.length === 0 ? ['Skipped   nothing'] : ['Skipped', ...skippedLines(skipped, named, all)]),
   ];
 }

@@ -21,6 +21,11 @@ export function isTest(path: string): boolean {
   return testParts.test(path);
 }
 
+/** Whether a file's name is one that others come in by. */
+export function isEntryName(name: string): boolean {
+  return entryNames.test(name);
+}
+
 /**
  * The documents, most important first: the README, package manifests, entry points, other sources, documentation, tests, data and
  * settings, generated files; within each the ones nearer to the root first, then by path.
@@ -33,6 +38,40 @@ export function byImportance(documents: readonly Document[]): Document[] {
   }));
   ranked.sort((a, b) => a.rank - b.rank || a.depth - b.depth || (a.document.path < b.document.path ? -1 : 1));
   return ranked.map(({ document }) => document);
+}
+
+/** At most so many of the files that were changed lately come before all others. */
+const mostRecent = 24;
+
+export interface Use {
+  /** What the user has at hand: paths of files, or of folders for all in them. */
+  first: readonly string[];
+  /** The latest first. */
+  recent: readonly string[];
+  /** How much leans on each source (import-rank.ts). */
+  ranks: ReadonlyMap<string, number>;
+}
+
+/**
+ * As byImportance, in the order that absorbing takes: what is at hand comes first, then sources that were changed
+ * lately, and the other sources by how much leans on them.
+ */
+export function byUse(documents: readonly Document[], { first, recent, ranks }: Use): Document[] {
+  const placeOf = (path: string) => first.findIndex((named) => path === named || path.startsWith(`${named}/`));
+  const changed = recent.filter((path) => ranks.has(path)).slice(0, mostRecent);
+  const placed = byImportance(documents).map((document) => {
+    const { path } = document;
+    const [atHand, latest] = [placeOf(path), changed.indexOf(path)];
+    if (atHand >= 0) return { document, group: -2, place: atHand };
+    if (latest >= 0) return { document, group: -1, place: latest };
+    const group = rankOf(document);
+    return group === 2 || group === 3
+      ? { document, group: 2, place: -(ranks.get(path) ?? 0) }
+      : { document, group, place: 0 };
+  });
+  // Sorting keeps the order of importance where all else is equal.
+  placed.sort((a, b) => a.group - b.group || a.place - b.place);
+  return placed.map(({ document }) => document);
 }
 
 function rankOf({ path, language }: Document): number {

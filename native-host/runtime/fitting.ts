@@ -1,7 +1,9 @@
 /** Whether a model fits the memory of this machine; asked before its weights are read. */
 import { totalmem } from 'node:os';
-import { blockLength } from '../model/coded-weights.ts';
+import { blockLength, type FrozenWeights } from '../model/coded-weights.ts';
 import type { ModelConfig } from '../model/config.ts';
+import type { Program } from './device.ts';
+import { neededBytes } from './onnx/program-memory.ts';
 
 /** A model that this machine has not the memory for. */
 export class MemoryError extends Error {
@@ -51,6 +53,11 @@ export function frozenBytes({ config, parameters }: ModelSize, form: WeightForm)
   return 4 * embeddings + 2 * codeBytes[form] * (parameters - embeddings) + 2 * codeBytes.int8 * vocabulary;
 }
 
+/** What a program takes on the processor, with the weights that it reads. Bytes. */
+export function programMemory(program: Program, frozen?: FrozenWeights): number {
+  return neededBytes(program, frozen);
+}
+
 /** Of the machine, or of the container that this process is kept in. Bytes. */
 export function machineMemory(): number {
   const limit = process.constrainedMemory();
@@ -88,6 +95,6 @@ function millions(parameters: number): string {
   return `${Math.floor(parameters / 1e6).toLocaleString('en-US')} million`;
 }
 
-function gigabytes(bytes: number): string {
+export function gigabytes(bytes: number): string {
   return `${(bytes / 1e9).toFixed(1)} GB`;
 }

@@ -42,7 +42,10 @@ export function renderPeftConfig(modules: readonly string[], scales: PeftScales,
 export interface PeftConfig {
   baseModelNameOrPath: string | null;
   rankOf(module: AdaptedModule): number;
+  /** With this alpha, B · A counts alpha / rank; where the file asks for alpha / √rank, that has become a larger alpha. */
   alphaOf(module: AdaptedModule): number;
+  /** Layers that are adapted; null: all. */
+  layers: ReadonlySet<number> | null;
 }
 
 /** Options that change what the adapter computes, with the values that leave it plain LoRA. */
@@ -53,8 +56,9 @@ const plainValues: [option: string, plain: (value: unknown) => boolean][] = [
   // These change the base's weights as well.
   ['init_lora_weights', (value) => typeof value !== 'string' || !/^(pissa|olora|corda|loftq|lora_ga)/.test(value)],
   ...[
-    ...['use_dora', 'use_rslora', 'use_qalora', 'lora_bias', 'fan_in_fan_out', 'modules_to_save', 'layer_replication'],
+    ...['use_dora', 'use_qalora', 'lora_bias', 'fan_in_fan_out', 'modules_to_save', 'layer_replication'],
     ...['trainable_token_indices', 'target_parameters', 'alora_invocation_tokens', 'megatron_config', 'arrow_config'],
+    ...['use_bdlora', 'kasa_config', 'velora_config', 'monteclora_config'],
   ].map((option): [string, (value: unknown) => boolean] => [option, isOff]),
 ];
 
@@ -77,18 +81,26 @@ export function parsePeftConfig(text: string): { config: PeftConfig | null; prob
     .filter(([option, isPlain]) => !isPlain(fields[option]))
     .map(([option]) => `the option ${option} is ${brief(fields[option])}, which is not supported`);
 
-  const { r = 8, lora_alpha: alpha = 8, base_model_name_or_path: base } = fields;
+  const { r = 8, lora_alpha: alpha = 8, base_model_name_or_path: base, use_rslora: byRoot } = fields;
+  if (byRoot !== true && !isOff(byRoot)) problems.push(`use_rslora is ${brief(byRoot)} instead of true or false`);
+  const layers = layersIn(fields.layers_to_transform, problems);
   if (!isRank(r)) problems.push(`r is ${brief(r)} instead of a whole number above 0`);
   if (!isAlpha(alpha)) problems.push(`lora_alpha is ${brief(alpha)} instead of a number`);
   const ranks = patternsOf('rank_pattern', fields.rank_pattern, isRank, problems);
   const alphas = patternsOf('alpha_pattern', fields.alpha_pattern, isAlpha, problems);
   if (!isRank(r) || !isAlpha(alpha)) return { config: null, problems };
-  const config = {
-    baseModelNameOrPath: typeof base === 'string' ? base : null,
-    rankOf: (module: AdaptedModule) => firstMatch(ranks, module) ?? r,
-    alphaOf: (module: AdaptedModule) => firstMatch(alphas, module) ?? alpha,
-  };
-  return { config, problems };
+  const rankOf = (module: AdaptedModule) => firstMatch(ranks, module) ?? r;
+  const alphaOf = (module: AdaptedModule) =>
+    (firstMatch(alphas, module) ?? alpha) * (byRoot === true ? Math.sqrt(rankOf(module)) : 1);
+  return { config: { baseModelNameOrPath: typeof base === 'string' ? base : null, rankOf, alphaOf, layers }, problems };
+}
+
+function layersIn(value: unknown, problems: string[]): Set<number> | null {
+  if (isOff(value)) return null;
+  const layers = Array.isArray(value) ? value : [value];
+  if (layers.every((layer) => Number.isSafeInteger(layer) && layer >= 0)) return new Set(layers);
+  problems.push(`layers_to_transform is ${brief(value)} instead of numbers of layers`);
+  return null;
 }
 
 function patternsOf(

@@ -1,12 +1,16 @@
-/** Adapters from PEFT's format: plain LoRA of the same base model; everything else is refused with all the reasons. */
+/**
+ * Adapters from PEFT's format: LoRA of the same base model; everything else is refused with all the reasons. Modules may
+ * differ in rank and in scale, and some may have none: all become LoRA of the highest rank. Rows of A that a module lacks are
+ * those that training would start from, and their columns of B zero, so that the change is the same and can be trained on.
+ */
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { AdapterSettings } from '../model/adapter-init.ts';
+import { type AdapterSettings, initialAdapter } from '../model/adapter-init.ts';
 import type { AdapterLayout } from '../model/adapter-layout.ts';
 import { inspectSafetensors, readTensor, type SafetensorsFile, storedTensor } from '../model/safetensors.ts';
 import { namesIn } from './atomic-file.ts';
 import { vectorProblems } from './layout-problems.ts';
-import { mostCommon, type PeftConfig, parsePeftConfig, peftConfigFile, peftTensorFile } from './peft-config.ts';
+import { type PeftConfig, parsePeftConfig, peftConfigFile, peftTensorFile } from './peft-config.ts';
 import { type FusedForm, fusedLayout, moduleCount, separateVector } from './peft-fused.ts';
 import { type AdaptedModule, moduleOfEntry, moduleOfTensor, peftTensorName } from './peft-names.ts';
 import { peftMismatch } from './store-error.ts';
@@ -34,37 +38,45 @@ export async function importPeft(
   const { config, file, problems } = await readFolder(folder);
   if (config === null || file === null) throw peftMismatch(folder, problems);
   const modules = modulesIn(file, config, problems);
-  const settings = problems.length === 0 && (await isFull(modules, file, config)) ? fullSettings : undefined;
+  const isDense = problems.length === 0 && (await isFull(modules, file, config));
+  const importAs = async (form: FusedForm) => {
+    const settings = isDense ? fullSettings : commonSettings(modules, config, form);
+    const layout = expectedLayout(settings);
+    const inFile = fusedProjections ? fusedLayout(layout, form) : layout;
+    compareWithLayout(modules, inFile, config, problems);
+    if (problems.length > 0) throw peftMismatch(folder, problems);
+    const values = await vectorOf(inFile, modules, file, (module) => scaleOf(module, config, form, settings));
+    return { layout, vector: fusedProjections ? separateVector(layout, values, form) : values };
+  };
   const form = formOf(modules);
-  const chosen = settings ?? commonSettings(modules, config, form, problems);
-  const layout = expectedLayout(chosen);
-  const inFile = fusedProjections ? fusedLayout(layout, form) : layout;
-  compareWithLayout(modules, inFile, problems);
+  let { layout, vector } = await importAs(form);
+  if (vector === null) ({ layout, vector } = await importAs('shared'));
+  problems.push(...vectorProblems(layout, 'the adapter', vector!));
   if (problems.length > 0) throw peftMismatch(folder, problems);
-
-  const values = await vectorOf(inFile, modules, file);
-  const vector = fusedProjections ? separateVector(layout, values, form) : values;
-  if (vector === null) {
-    const reason =
-      'modules that stand for several projections have a higher rank than others, and are not made of blocks';
-    throw peftMismatch(folder, [reason]);
-  }
-  problems.push(...vectorProblems(layout, 'the adapter', vector));
-  if (problems.length > 0) throw peftMismatch(folder, problems);
-  return { layout, vector, baseModelNameOrPath: config.baseModelNameOrPath };
+  return { layout, vector: vector!, baseModelNameOrPath: config.baseModelNameOrPath };
 }
 
+/** `scaleOf` is what a module's B is multiplied with. */
 async function vectorOf(
   layout: AdapterLayout,
   modules: Map<string, FoundModule>,
   file: SafetensorsFile,
+  scaleOf: (module: AdaptedModule) => number,
 ): Promise<Float32Array> {
-  const vector = new Float32Array(layout.length);
+  const vector = initialAdapter(layout, 1);
   for (const { name, shape, offset } of layout.entries) {
     const { layer, module, part } = moduleOfEntry(name)!;
-    const found = modules.get(`layers.${layer}.${module}`)!;
+    const found = modules.get(`layers.${layer}.${module}`);
+    if (found === undefined) continue;
     const side = part === 'delta' ? (shape[1]! <= shape[0]! ? 'lora_B' : 'lora_A') : (part as 'lora_A' | 'lora_B');
-    vector.set(await readTensor(storedTensor(file, found[side]!.name)), offset);
+    const tensor = storedTensor(file, found[side]!.name);
+    const values = await readTensor(tensor);
+    const factor = part === 'lora_B' ? scaleOf(found) : 1;
+    if (factor !== 1) for (let i = 0; i < values.length; i++) values[i]! *= factor;
+    const [rows, columns] = tensor.shape as [number, number];
+    for (let row = 0; row < rows; row++) {
+      vector.set(values.subarray(row * columns, (row + 1) * columns), offset + row * shape[1]!);
+    }
   }
   return vector;
 }
@@ -155,37 +167,49 @@ async function isFull(modules: Map<string, FoundModule>, file: SafetensorsFile, 
   return true;
 }
 
-/** The rank and alpha of all modules; where they differ, of most. */
-function commonSettings(
-  modules: Map<string, FoundModule>,
-  config: PeftConfig,
-  form: FusedForm,
-  problems: string[],
-): { kind: 'lora'; rank: number; alpha: number } {
-  const all = [...modules.values()];
-  const parts = ({ module }: AdaptedModule) => (form === 'blocks' ? moduleCount(module) : 1);
-  const rankOf = (found: AdaptedModule) => config.rankOf(found) / parts(found);
-  const alphaOf = (found: AdaptedModule) => config.alphaOf(found) / parts(found);
-  for (const [what, of] of [['ranks', rankOf] as const, ['alphas', alphaOf] as const]) {
-    const values = [...new Set(all.map((found) => of(found)))].sort((a, b) => a - b);
-    if (values.length < 2) continue;
-    const byValue = values.map((value) => {
-      const names = new Set(all.filter((found) => of(found) === value).map(({ module }) => module));
-      return `${value} in ${[...names].join(', ')}`;
-    });
-    problems.push(`modules have different ${what}, which is not supported: ${byValue.join('; ')}`);
-  }
-  const rank = mostCommon(all.map((found) => (found.lora_A?.shape[0] ?? found.lora_B!.shape[1]!) / parts(found))) ?? 1;
-  return { kind: 'lora', rank, alpha: mostCommon(all.map(alphaOf)) ?? 1 };
+/** The highest rank that a module has, with the alpha of the first that has it. */
+function commonSettings(modules: Map<string, FoundModule>, config: PeftConfig, form: FusedForm): AdapterSettings {
+  const all = [...modules.values()].map((found) => ({
+    rank: config.rankOf(found) / partsIn(found, form),
+    alpha: config.alphaOf(found) / partsIn(found, form),
+  }));
+  const rank = Math.max(1, ...all.map((found) => found.rank));
+  // An alpha of 0 would leave nothing to scale the others by.
+  return { kind: 'lora', rank, alpha: all.find((found) => found.rank === rank)?.alpha || rank };
 }
 
-function compareWithLayout(modules: Map<string, FoundModule>, layout: AdapterLayout, problems: string[]): void {
+/** What B has to be multiplied with where a module's scale becomes that of the whole adapter. */
+function scaleOf(
+  module: AdaptedModule,
+  config: PeftConfig,
+  form: FusedForm,
+  { kind, rank, alpha }: AdapterSettings,
+): number {
+  if (kind === 'full') return 1;
+  const parts = partsIn(module, form);
+  const [ownRank, ownAlpha] = [config.rankOf(module) / parts, config.alphaOf(module) / parts];
+  return ownRank === rank && ownAlpha === alpha ? 1 : ownAlpha / ownRank / (alpha / rank);
+}
+
+function partsIn({ module }: AdaptedModule, form: FusedForm): number {
+  return form === 'blocks' ? moduleCount(module) : 1;
+}
+
+/** A module that the file has in one layer has to be there in all layers that it says it adapts. */
+function compareWithLayout(
+  modules: Map<string, FoundModule>,
+  layout: AdapterLayout,
+  { layers }: PeftConfig,
+  problems: string[],
+): void {
   const expected = new Set<string>();
+  const adapted = new Set([...modules.values()].map(({ module }) => module));
   for (const { name, shape } of layout.entries) {
     const { layer, module, part } = moduleOfEntry(name)!;
     const key = `layers.${layer}.${module}`;
     expected.add(key);
     const found = modules.get(key);
+    if (found === undefined && (!adapted.has(module) || layers?.has(layer) === false)) continue;
     for (const side of ['lora_A', 'lora_B'] as const) {
       if (part !== 'delta' && part !== side) continue;
       const tensor = found?.[side];

@@ -4,6 +4,7 @@ import type { BaseModel } from '../model/open-model.ts';
 import type { Device } from '../runtime/device.ts';
 import type { AdapterFolder } from '../store/adapter-folder.ts';
 import type { LiftProgress, LiftResult } from '../train/lift.ts';
+import type { Recipe } from '../train/recipe.ts';
 import { Absorption } from './absorption.ts';
 import { type Repository, readRepository, scanCacheFile } from './repository.ts';
 
@@ -14,6 +15,8 @@ export interface AbsorbRequest {
   adapterKind?: AdapterKind;
   /** Of LoRA. */
   rank?: number;
+  /** What is learned before all else: paths in the folder, of files or of folders. */
+  first?: readonly string[];
   /** Patterns of files to leave out, in the syntax of .gitignore. */
   exclude?: readonly string[];
   /** The folder as it was read before: what is the same is not tokenized again. */
@@ -30,6 +33,9 @@ export interface AbsorbReport extends Partial<LiftProgress> {
   documentsSeen: number;
 }
 
+/** Errors: one that says what would fit, where nothing does. */
+export type FitToMemory = (recipe: Recipe) => { recipe: Recipe; cost: string };
+
 export interface AbsorbControl {
   signal: AbortSignal;
   /** Resolves at once unless paused. */
@@ -37,6 +43,8 @@ export interface AbsorbControl {
   onProgress(report: AbsorbReport): void;
   /** The folder was read: what follows is about this state of it. */
   onRead?(repository: Repository): void;
+  /** The recipe as the machine can train it, and what that costs in a sentence. Unless told, it is taken as it is. */
+  fitToMemory?: FitToMemory;
   /** In milliseconds: what the minutes of a budget are counted with; the machine's own unless told. */
   clock?(): number;
   /** At most this much work is lost by a kill, and the time that writing takes; 15 unless told. */
@@ -56,6 +64,8 @@ export interface Absorbed {
   absorbed: number;
   /** Documents that the version has not learned, or not in whole. */
   dirty: number;
+  /** How it was trained and why so, in a line; empty where nothing was read. */
+  recipe: string;
 }
 
 /**
@@ -79,7 +89,8 @@ export async function absorb(
     const { before = null, exclude } = request;
     const repository = await readRepository(folder, model.tokenizer, cacheFile, signal, before, exclude);
     control.onRead?.(repository);
-    return await new Absorption(device, model, repository, adapter, request, control).run();
+    const current = await adapter.loadVersion();
+    return await new Absorption(device, model, repository, adapter, current, request, control).run();
   } catch (error) {
     // Stopped before anything was trained, or even read.
     if (!control.signal.aborted || error !== control.signal.reason) throw error;
@@ -91,5 +102,6 @@ export async function absorb(
 
 function nothingAbsorbed(folder: string, version: number | null): Absorbed {
   const repository = { folder, documents: [], skipped: [], tokens: new Map(), tokenCount: 0, tree: '', commit: null };
-  return { end: 'cancelled', repository, steps: 0, trainedTokens: 0, seconds: 0, version, absorbed: 0, dirty: 0 };
+  const nothing = { steps: 0, trainedTokens: 0, seconds: 0, absorbed: 0, dirty: 0, recipe: '' };
+  return { end: 'cancelled', repository, version, ...nothing };
 }

@@ -1,4 +1,6 @@
 /** One absorption: what the changes ask for, the training of it, and what is saved of it. */
+import type { Use } from '../corpus/importance.ts';
+import { recentlyChanged } from '../corpus/recent-changes.ts';
 import { adapterLayout } from '../model/adapter-init.ts';
 import type { AdapterLayout } from '../model/adapter-layout.ts';
 import type { BaseModel } from '../model/open-model.ts';
@@ -6,9 +8,10 @@ import type { Device } from '../runtime/device.ts';
 import type { AdapterFolder } from '../store/adapter-folder.ts';
 import { StoreError } from '../store/store-error.ts';
 import type { LoadedVersion } from '../store/version-file.ts';
+import { recipeForCorpus } from '../train/corpus-recipe.ts';
 import { type LiftControl, type LiftPosition, type LiftProgress, lift, startPosition } from '../train/lift.ts';
 import type { Lesson } from '../train/material.ts';
-import { kindFor, type Recipe, recipeFor } from '../train/recipe.ts';
+import { kindFor, type Recipe } from '../train/recipe.ts';
 import { Trainer } from '../train/trainer.ts';
 import type { AbsorbControl, Absorbed, AbsorbReport, AbsorbRequest } from './absorb.ts';
 import { type AbsorptionPlan, planAbsorption } from './absorption-plan.ts';
@@ -35,29 +38,34 @@ const mostTokenShare = 0.95;
 
 export class Absorption {
   private readonly recipe: Recipe;
+  private readonly reason: string;
   private readonly layout: AdapterLayout;
   private lastCheckpoint = performance.now();
-  private current: LoadedVersion | null = null;
   /** Of the current version. */
   private ledger = emptyLedger();
+  /** What is learned first. */
+  private use: Omit<Use, 'ranks'> = { first: [], recent: [] };
 
   constructor(
     private readonly device: Device,
     private readonly model: BaseModel,
     private readonly repository: Repository,
     private readonly adapter: AdapterFolder,
+    private readonly current: LoadedVersion | null,
     private readonly request: AbsorbRequest,
     private readonly control: AbsorbControl,
   ) {
-    const kind = kindFor(model, request.adapterKind);
-    this.recipe = recipeFor(model.parameters, model.config.maxPositionEmbeddings, kind, request.rank);
+    const { adapterKind, rank, epochs, minutes } = request;
+    const asked = { kind: kindFor(model, adapterKind), rank, epochs, minutes };
+    const { recipe, reason } = recipeForCorpus(model, repository.tokenCount, asked, current?.layout ?? null);
+    const fitted = control.fitToMemory?.(recipe) ?? { recipe, cost: '' };
+    this.recipe = fitted.recipe;
+    this.reason = reason + fitted.cost;
     this.layout = adapterLayout(model.config, this.recipe.adapter);
   }
 
   async run(): Promise<Absorbed> {
-    const { adapter, layout, recipe, request, repository, control } = this;
-    this.current = await adapter.loadVersion();
-    const { current } = this;
+    const { adapter, current, layout, recipe, request, repository, control } = this;
     this.ledger = (await readLedger(adapter.path, current?.version.note.ledger)) ?? emptyLedger();
     const known = await this.versionOfThisTree();
     if (known !== null) {
@@ -67,8 +75,13 @@ export class Absorption {
       return this.result(end, startPosition, 0, known.version, Number(known.note.absorbed), null);
     }
     this.report('questions');
-    const { facts, snapshot } = await readKnowledge(repository, recipe, control.signal);
-    const lessons = await lessonsOf(this.model, repository, facts, recipe, control.signal);
+    const interrupted = await loadInterrupted(adapter, layout);
+    // What goes on within an epoch has to come in the same order.
+    if (interrupted?.tree === repository.tree) this.use = interrupted.use;
+    else this.use = { first: request.first ?? [], recent: await recentlyChanged(repository.folder, control.signal) };
+    const knowledge = await readKnowledge(repository, recipe, control.signal);
+    const lessons = await lessonsOf(this.model, repository, knowledge, recipe, control.signal, this.use);
+    const { snapshot } = knowledge;
     if (lessons.length === 0) return this.unchanged('unchanged', startPosition, 0);
     const hasLayout = current?.layout.kind === layout.kind && current.layout.length === layout.length;
     const plan = planAbsorption({
@@ -81,7 +94,7 @@ export class Absorption {
       snapshot,
       current: hasLayout ? current : null,
       ledger: this.ledger,
-      interrupted: await loadInterrupted(adapter, layout.kind),
+      interrupted,
     });
     return this.train(plan, lessons, snapshot);
   }
@@ -177,6 +190,7 @@ export class Absorption {
       whole: work === 'full' ? complete : past?.whole,
       absorbedWhole: work === 'full' ? absorbed : past?.absorbedWhole,
       kind: layout.kind,
+      recipe: this.reason,
       ledger: await writeLedger(adapter.path, ledger),
       absorbed,
       documents: repository.documents.length,
@@ -224,7 +238,7 @@ export class Absorption {
   ): Promise<void> {
     const { tree } = this.repository;
     const state = await trainer.state();
-    const how = { work, tree, position, seed, leavesOutKnown, byParts, isSpent };
+    const how = { work, tree, position, seed, leavesOutKnown, byParts, isSpent, use: this.use };
     await saveInterrupted(this.adapter, this.layout, { ...how, state });
     this.lastCheckpoint = performance.now();
   }
@@ -256,6 +270,6 @@ export class Absorption {
     const { repository } = this;
     const { trainedTokens, seconds } = position;
     const dirty = ledger === null ? 0 : unlearnedPaths(ledger, repository.documents).length;
-    return { end, repository, steps, trainedTokens, seconds, version, absorbed, dirty };
+    return { end, repository, steps, trainedTokens, seconds, version, absorbed, dirty, recipe: this.reason };
   }
 }

@@ -3,10 +3,11 @@ import type { AbsorbEstimateResult } from '../../protocol/host.ts';
 import { adapterLayout, initialAdapter } from '../model/adapter-init.ts';
 import type { BaseModel } from '../model/open-model.ts';
 import type { Device } from '../runtime/device.ts';
+import { recipeForCorpus } from '../train/corpus-recipe.ts';
 import { pack } from '../train/packing.ts';
-import { kindFor, type Recipe, recipeFor } from '../train/recipe.ts';
+import { kindFor, type Recipe } from '../train/recipe.ts';
 import { Trainer } from '../train/trainer.ts';
-import type { AbsorbRequest } from './absorb.ts';
+import type { AbsorbRequest, FitToMemory } from './absorb.ts';
 import type { Repository } from './repository.ts';
 
 /** A question with its answer and the chat form around both, as the embedded model's tokenizer counts them. */
@@ -23,9 +24,10 @@ export async function estimateAbsorption(
   model: BaseModel,
   { documents, tokenCount, skipped }: Repository,
   { minutes, adapterKind, rank }: Pick<AbsorbRequest, 'minutes' | 'adapterKind' | 'rank'>,
+  fitToMemory: FitToMemory,
 ): Promise<AbsorbEstimateResult> {
-  const kind = kindFor(model, adapterKind);
-  const recipe = recipeFor(model.parameters, model.config.maxPositionEmbeddings, kind, rank);
+  const asked = { kind: kindFor(model, adapterKind), rank, minutes };
+  const { recipe } = fitToMemory(recipeForCorpus(model, tokenCount, asked, null).recipe);
   const layout = adapterLayout(model.config, recipe.adapter);
   const rate = tokenCount === 0 ? 1 : await trainedTokensPerSecond(device, model, recipe);
   const seconds = (usualEpochs * tokensOfEpoch(recipe, tokenCount)) / rate;

@@ -1,5 +1,6 @@
 /** Absorptions that were interrupted, as checkpoints keep them. */
-import type { AdapterKind, AdapterLayout } from '../model/adapter-layout.ts';
+import type { Use } from '../corpus/importance.ts';
+import type { AdapterLayout } from '../model/adapter-layout.ts';
 import type { AdapterFolder } from '../store/adapter-folder.ts';
 import { StoreError } from '../store/store-error.ts';
 import type { LiftPosition } from '../train/lift.ts';
@@ -19,6 +20,8 @@ export interface Interrupted {
   leavesOutKnown: boolean;
   /** Whether its first epochs visit parts of a large corpus. */
   byParts: boolean;
+  /** What it learned first. */
+  use: Omit<Use, 'ranks'>;
   /** Whether its budget was spent: going on takes another one. */
   isSpent: boolean;
   state: TrainerState;
@@ -36,13 +39,13 @@ export async function saveInterrupted(
   await adapter.saveCheckpoint({ layout, vector, m: first, v: second, step, state: rest });
 }
 
-/** Null if there is none of this kind of adapter. Damaged checkpoints count as none. */
-export async function loadInterrupted(adapter: AdapterFolder, kind: AdapterKind): Promise<Interrupted | null> {
+/** Null if there is none of this layout. Damaged checkpoints count as none. */
+export async function loadInterrupted(adapter: AdapterFolder, layout: AdapterLayout): Promise<Interrupted | null> {
   const checkpoint = await adapter.loadCheckpoint().catch((error: unknown) => {
     if (error instanceof StoreError) return null;
     throw error;
   });
-  if (checkpoint === null || checkpoint.layout.kind !== kind) return null;
+  if (checkpoint?.layout.kind !== layout.kind || checkpoint.layout.length !== layout.length) return null;
   const {
     work,
     tree,
@@ -51,9 +54,10 @@ export async function loadInterrupted(adapter: AdapterFolder, kind: AdapterKind)
     leavesOutKnown = false,
     byParts = false,
     isSpent = false,
+    use = { first: [], recent: [] },
   } = checkpoint.state as Partial<Interrupted>;
   if (work === undefined || tree === undefined || position === undefined) return null;
   const { vector, m: first, v: second, step, version } = checkpoint;
   const state = { vector, first, second, step };
-  return { work, tree, position, seed, leavesOutKnown, byParts, isSpent, state, version };
+  return { work, tree, position, seed, leavesOutKnown, byParts, isSpent, use, state, version };
 }

@@ -5,7 +5,8 @@ import { timeSlices } from '../../workspace/time-slices.ts';
 import { snapshotOf, type TreeSnapshot } from '../corpus/changes.ts';
 import { commitOf } from '../corpus/commit.ts';
 import { type Corpus, type Document, readCorpus, type SkippedFile } from '../corpus/documents.ts';
-import { byImportance } from '../corpus/importance.ts';
+import { importRanks } from '../corpus/import-rank.ts';
+import { byImportance, byUse, type Use } from '../corpus/importance.ts';
 import type { Fact } from '../corpus/questions/fact.ts';
 import { factsIn } from '../corpus/questions/facts.ts';
 import { readRepository as readSymbols } from '../corpus/questions/repository.ts';
@@ -86,13 +87,15 @@ export function treeOf(documents: readonly Document[]): string {
 export interface Knowledge {
   facts: Fact[];
   snapshot: TreeSnapshot;
+  /** How much leans on each source, by path. */
+  ranks: ReadonlyMap<string, number>;
 }
 
 export async function readKnowledge(repository: Repository, recipe: Recipe, signal?: AbortSignal): Promise<Knowledge> {
   const { documents } = repository;
   const symbols = await readSymbols(documents, signal);
   const facts = mostImportant(repository, await factsIn(symbols, signal), recipe);
-  return { facts, snapshot: snapshotOf(documents, symbols) };
+  return { facts, snapshot: snapshotOf(documents, symbols), ranks: importRanks(documents, symbols.files) };
 }
 
 /** The facts to ask about. */
@@ -119,18 +122,19 @@ function mostImportant({ documents, tokenCount }: Repository, facts: readonly Fa
   return chosen;
 }
 
-/** Segments of all documents and questions about the facts. */
+/** Segments of all documents, those first that matter most, and questions about the facts. */
 export async function lessonsOf(
   text: ModelText,
   repository: Repository,
-  facts: readonly Fact[],
+  { facts, ranks }: Pick<Knowledge, 'facts' | 'ranks'>,
   recipe: Recipe,
   signal?: AbortSignal,
+  { first, recent }: Omit<Use, 'ranks'> = { first: [], recent: [] },
 ): Promise<Lesson[]> {
   const { length: rowLength } = recipe.full.shape;
   const endOfStep = timeSlices(signal);
   const lessons: Lesson[] = [];
-  for (const document of repository.documents) {
+  for (const document of byUse(repository.documents, { first, recent, ranks })) {
     const tokens = repository.tokens.get(document.path)!;
     const context = contextOf(tokens, recipe.contextTokens);
     for (const segment of segmentsOf(document, tokens, recipe.segmentLength, recipe.stride)) {

@@ -59,6 +59,14 @@ export function kindFor({ coded }: FrozenWeights, asked?: AdapterKind): AdapterK
   return asked ?? (coded === undefined ? undefined : 'lora');
 }
 
+/** The same without head and tail of the document before a segment, in rows that are as much shorter. */
+export function withoutContext(recipe: Recipe): Recipe {
+  const shorter = ({ shape, ...settings }: Recipe['full']) => {
+    return { ...settings, shape: { ...shape, length: shape.length - recipe.contextTokens } };
+  };
+  return { ...recipe, contextTokens: 0, full: shorter(recipe.full), refresh: shorter(recipe.refresh) };
+}
+
 /** Starting values, larger for smaller models. */
 function learningRateFor(parameters: number, kind: AdapterKind): number {
   if (kind === 'gatedMemory') return parameters <= tinyParameters ? 3e-3 : 1e-3;

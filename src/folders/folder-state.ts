@@ -31,8 +31,9 @@ export function initialState(folder: string, name: string, remembered: Remembere
 const atRest: ReadonlySet<FolderState['phase']> = new Set(['unknown', 'empty', 'idle']);
 
 export function withStatus(state: FolderState, status: StatusResult): FolderState {
-  const { documents, tokens, absorbed, dirty, version, absorbedAt, absorbedCommit, adapterBytes, skipped } = status;
-  const made = { version, absorbedAt, absorbedCommit, adapterBytes };
+  const { documents, tokens, absorbed, dirty, version, absorbedAt, absorbedCommit, adapterBytes, skipped, recipe } =
+    status;
+  const made = { version, absorbedAt, absorbedCommit, adapterBytes, ...(recipe === undefined ? {} : { recipe }) };
   const known = { ...state, documents, tokens, absorbed, dirty, ...made, skipped };
   return atRest.has(state.phase) ? { ...known, phase: version === null ? 'empty' : 'idle', message: null } : known;
 }

@@ -1,6 +1,7 @@
 /** What an absorption asks of the host for one folder. */
 import { CancellationTokenSource, type WorkspaceFolder } from 'vscode';
 import type { AbsorbResult } from '../../protocol/host.ts';
+import { openEditorsOf } from '../ask/open-files.ts';
 import type { HostClient } from '../lift-context.ts';
 import { absorbOptions } from '../settings.ts';
 import { confirmAbsorption, isLarge } from './first-absorption.ts';
@@ -15,7 +16,9 @@ export async function absorbFolder(
   const cancel = () => source.cancel();
   signal.addEventListener('abort', cancel);
   try {
-    return await host.request('absorb/start', { folder: folder.uri.fsPath, ...absorbOptions(folder) }, source.token);
+    const first = openEditorsOf(folder).map(({ path }) => path);
+    const params = { folder: folder.uri.fsPath, ...(first.length === 0 ? {} : { first }), ...absorbOptions(folder) };
+    return await host.request('absorb/start', params, source.token);
   } finally {
     signal.removeEventListener('abort', cancel);
     source.dispose();

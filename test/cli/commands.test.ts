@@ -3,7 +3,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openStore } from '../../native-host/store/adapter-store.ts';
-import { answer, type FakeLiftOptions, lastObject, outcome, probeResult, runLift, status } from './fake-lift.ts';
+import {
+  answer,
+  devicePlans,
+  type FakeLiftOptions,
+  lastObject,
+  outcome,
+  probeResult,
+  runLift,
+  status,
+} from './fake-lift.ts';
 
 let root: string;
 
@@ -104,11 +113,12 @@ describe('lift absorb', () => {
       'absorb',
       'repo',
       ...['--epochs', '2', '--minutes', '0.5', '--seed', '7', '--adapter-kind', 'full', '--json'],
+      ...['--rank', '8', '--first', './src/core/', 'docs/../a.ts', join(root, 'repo', 'b.ts')],
     ]);
     expect(run.status).toBe(0);
     expect(run.calls[0]!.parameters.slice(0, 2)).toEqual([
       join(root, 'repo'),
-      { epochs: 2, minutes: 0.5, seed: 7, adapterKind: 'full' },
+      { epochs: 2, minutes: 0.5, seed: 7, adapterKind: 'full', rank: 8, first: ['src/core', 'a.ts', 'b.ts'] },
     ]);
     expect(lastObject(run.stdout)).toEqual(outcome);
   });
@@ -118,6 +128,8 @@ describe('lift absorb', () => {
     expect(stdout).toContain('Version 2 is saved: 12 steps, 9,000 tokens trained, 1 min 15 s.');
     expect(stdout).toContain('Absorbed 81.2 % of 4,200 tokens in 3 documents.');
     expect(stdout).toContain('`lift status repo` says why');
+    const explained = { absorb: async () => ({ ...outcome, recipe: 'LoRA of rank 64: because.' }) };
+    expect((await lift(['absorb', 'repo'], { services: explained })).stdout).toContain('\nLoRA of rank 64: because.\n');
     const unchanged = { absorb: async () => ({ ...outcome, end: 'unchanged' as const, steps: 0 }) };
     expect((await lift(['absorb', 'repo'], { services: unchanged })).stdout).toMatch(/no step was needed/);
     const empty = { absorb: async () => ({ ...outcome, documents: 0, version: null }) };
@@ -238,9 +250,10 @@ describe('lift status', () => {
       ...Array.from({ length: 5 }, (_, i) => ({ path: `keys-${i}.ts`, reason: `secret: AWS access key, line ${i}` })),
       { path: 'build/', reason: '7 files: .gitignore: *.js' },
     ];
-    const services = { status: async () => ({ ...status, skipped }) };
+    const services = { status: async () => ({ ...status, skipped, recipe: 'LoRA of rank 64: because.' }) };
     const { stdout } = await lift(['status', 'repo'], { services });
     expect(stdout).toContain('Absorbed  50.0 % of 4,200 tokens in 3 documents');
+    expect(stdout).toContain('Training  LoRA of rank 64: because.');
     expect(stdout).toContain('Dirty     2 files; `lift absorb repo` learns them');
     expect(stdout).toMatch(/Version {3}2, .* old/);
     expect(stdout).toContain('Size      12.3 MB');
@@ -251,7 +264,11 @@ describe('lift status', () => {
     expect(stdout).toContain('build/ (7 files: .gitignore: *.js)');
     const all = await lift(['status', 'repo', '--skipped'], { services });
     expect(all.stdout).toContain('data-4.json');
-    expect(lastObject((await lift(['status', 'repo', '--json'], { services })).stdout)).toEqual({ ...status, skipped });
+    expect(lastObject((await lift(['status', 'repo', '--json'], { services })).stdout)).toEqual({
+      ...status,
+      skipped,
+      recipe: 'LoRA of rank 64: because.',
+    });
   });
 
   it('is no error before anything was absorbed', async () => {
@@ -366,7 +383,12 @@ describe('lift models', () => {
       parameters: 4_000_000,
       nll: 2.5,
       greedyIds: [1, 2, 3],
+      plans: devicePlans,
     });
+    const { stdout } = await lift(['models', 'check', 'other']);
+    expect(stdout).toContain(
+      '\n  cpu         0.6 GB of 8.0 GB.\n  cuda        does not fit: no NVIDIA card was found.',
+    );
     expect((await lift(['models', 'check', 'other', '--text', 'none.txt'])).status).toBe(1);
   });
 });

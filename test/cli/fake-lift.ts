@@ -31,6 +31,11 @@ export interface FakeLiftOptions {
   bench?: CliContext['bench'];
 }
 
+export const devicePlans = [
+  { device: 'cpu' as const, fits: true, plan: '0.6 GB of 8.0 GB.' },
+  { device: 'cuda' as const, fits: false, plan: 'no NVIDIA card was found.' },
+];
+
 export const outcome: AbsorbResult = {
   documents: 3,
   tokens: 4200,
@@ -148,7 +153,13 @@ function fakeServices(
     probe: async () => probeResult,
     evaluate: async () => evalResult,
     compare: async () => ({ score: probeResult, shown: [] }),
-    checkModel: async () => ({ architecture: 'llama', parameters: 4_000_000, nll: 2.5, greedyIds: [1, 2, 3] }),
+    checkModel: async () => ({
+      architecture: 'llama',
+      parameters: 4_000_000,
+      nll: 2.5,
+      greedyIds: [1, 2, 3],
+      plans: devicePlans,
+    }),
     models: async () => [services.model],
     adapters: async () => [],
     exportAdapter: async () => ['adapter_config.json', 'adapter_model.safetensors'],

@@ -85,6 +85,53 @@ async function changeTensors(
   await writeSafetensors(path, tensors, { format: 'pt' });
 }
 
+interface PeftScales {
+  r: number;
+  lora_alpha: number;
+  rank_pattern: Record<string, number>;
+  alpha_pattern: Record<string, number>;
+  use_rslora: boolean;
+}
+
+/** B · A · alpha / rank of one module as the file says it. */
+async function changeOf(path: string): Promise<Float32Array> {
+  const [a, b] = [await tensorOf(`${path}.lora_A.weight`), await tensorOf(`${path}.lora_B.weight`)];
+  const [rank, inner] = a.shape as [number, number];
+  const module = path.split('.').at(-1)!;
+  const { r, lora_alpha, rank_pattern, alpha_pattern, use_rslora } = configOf() as unknown as PeftScales;
+  expect(rank_pattern[module] ?? r).toBe(rank);
+  const scale = (alpha_pattern[module] ?? lora_alpha) / (use_rslora ? Math.sqrt(rank) : rank);
+  const product = new Float32Array(b.shape[0]! * inner);
+  for (let row = 0; row < b.shape[0]!; row++) {
+    for (let column = 0; column < inner; column++) {
+      let sum = 0;
+      for (let k = 0; k < rank; k++) sum += b.data[row * rank + k]! * a.data[k * inner + column]!;
+      product[row * inner + column] = scale * sum;
+    }
+  }
+  return product;
+}
+
+/** The same of a module of an imported adapter. */
+function changeIn({ layout, vector }: { layout: AdapterLayout; vector: Float32Array }, layer: number, module: string) {
+  const part = (name: string) => layout.entries.find((entry) => entry.name === `layers.${layer}.${module}.${name}`)!;
+  const [a, b] = [part('lora_A'), part('lora_B')];
+  const [out, inner] = [b.shape[0]!, a.shape[1]!];
+  const product = new Float32Array(out * inner);
+  for (let i = 0; i < product.length; i++) {
+    for (let k = 0; k < layout.rank; k++) {
+      const left = vector[b.offset + Math.floor(i / inner) * layout.rank + k]!;
+      product[i]! += (layout.alpha / layout.rank) * left * vector[a.offset + k * inner + (i % inner)]!;
+    }
+  }
+  return product;
+}
+
+function expectClose(values: ArrayLike<number>, expected: ArrayLike<number>): void {
+  expect(values.length).toBe(expected.length);
+  for (let i = 0; i < expected.length; i++) expect(values[i]).toBeCloseTo(expected[i]!, 4);
+}
+
 test('LoRA is written as PEFT names and shapes it, and comes back exactly', async () => {
   const vector = vectorOf(lora, 1);
   await exportPeft(lora, vector, base, folder);
@@ -143,32 +190,6 @@ test('dense deltas are written as LoRA of full rank whose product is exactly the
 });
 
 describe('of a model whose files hold query, key and value as one matrix', () => {
-  interface PeftScales {
-    r: number;
-    lora_alpha: number;
-    rank_pattern: Record<string, number>;
-    alpha_pattern: Record<string, number>;
-  }
-
-  /** B · A · alpha / rank of one module as the file says it. */
-  async function changeOf(path: string): Promise<Float32Array> {
-    const [a, b] = [await tensorOf(`${path}.lora_A.weight`), await tensorOf(`${path}.lora_B.weight`)];
-    const [rank, inner] = a.shape as [number, number];
-    const module = path.split('.').at(-1)!;
-    const { r, lora_alpha, rank_pattern, alpha_pattern } = configOf() as unknown as PeftScales;
-    expect(rank_pattern[module] ?? r).toBe(rank);
-    const scale = (alpha_pattern[module] ?? lora_alpha) / rank;
-    const product = new Float32Array(b.shape[0]! * inner);
-    for (let row = 0; row < b.shape[0]!; row++) {
-      for (let column = 0; column < inner; column++) {
-        let sum = 0;
-        for (let k = 0; k < rank; k++) sum += b.data[row * rank + k]! * a.data[k * inner + column]!;
-        product[row * inner + column] = scale * sum;
-      }
-    }
-    return product;
-  }
-
   test.each([
     ['lora', lora],
     ['full', full],
@@ -230,10 +251,16 @@ describe('of a model whose files hold query, key and value as one matrix', () =>
     expect(start).toBe(b.data.length);
   });
 
-  test('a higher rank that is not made of blocks is refused', async () => {
+  test('a higher rank that is not made of blocks becomes the rank of all', async () => {
     await exportPeft(lora, vectorOf(lora, 5), base, folder, true);
     await changeTensors(({ name, shape, data }) => ({ name, shape, data: data.map((value) => value + 1) }));
-    await expect(importPeft(folder, expectedLayout, true)).rejects.toThrow(/not made of blocks/);
+    const imported = await importPeft(folder, expectedLayout, true);
+    expect(imported.layout).toEqual(adapterLayout(config, { kind: 'lora', rank: 9, alpha: 18 }));
+    const whole = await changeOf('base_model.model.model.layers.1.self_attn.qkv_proj');
+    const parts = ['q_proj', 'k_proj', 'v_proj'].flatMap((module) => [...changeIn(imported, 1, module)]);
+    expectClose(parts, whole);
+    const down = await changeOf('base_model.model.model.layers.1.mlp.down_proj');
+    expectClose(changeIn(imported, 1, 'down_proj'), down);
   });
 });
 
@@ -291,14 +318,43 @@ test('the whole list of mismatches in one error', async () => {
   ]);
 });
 
-test('different ranks or alphas are refused by name', async () => {
+test.each([false, true])('different ranks and alphas are the same change, with rsLoRA %s', async (use_rslora) => {
   await exportPeft(full, vectorOf(full, 1), base, folder);
-  changeConfig({ alpha_pattern: {} });
+  // No dense delta any more: the scales are not 1.
+  changeConfig({ alpha_pattern: { q_proj: 24, 'layers.1.self_attn.k_proj': 5 }, use_rslora });
+  const imported = await importPeft(folder, expectedLayout);
+  expect(imported.layout).toMatchObject({ kind: 'lora', rank: 12 });
+  for (const module of ['q_proj', 'v_proj', 'down_proj']) {
+    const parent = module === 'down_proj' ? 'mlp' : 'self_attn';
+    const expected = await changeOf(`base_model.model.model.layers.1.${parent}.${module}`);
+    expectClose(changeIn(imported, 1, module), expected);
+  }
+});
+
+test('modules and layers that were not adapted change nothing, and can be trained on', async () => {
+  await exportPeft(lora, vectorOf(lora, 1), base, folder);
+  const isAdapted = (name: string) => name.includes('layers.1') && /q_proj|down_proj/.test(name);
+  await changeTensors((tensor) => (isAdapted(tensor.name) ? tensor : null));
   await expect(importPeft(folder, expectedLayout)).rejects.toThrow(
-    /different ranks, which is not supported: 8 in k_proj, v_proj; 12 in q_proj, o_proj/,
+    'layers.0.self_attn.q_proj.lora_A.weight is missing',
   );
-  changeConfig({ alpha_pattern: { q_proj: 24 } });
-  await expect(importPeft(folder, expectedLayout)).rejects.toThrow(/different alphas.*24 in q_proj/);
+  changeConfig({ layers_to_transform: [1], target_modules: ['q_proj', 'down_proj'] });
+  const { layout, vector } = await importPeft(folder, expectedLayout);
+  expect(layout).toEqual(lora);
+  const original = vectorOf(lora, 1);
+  for (const { name, shape, offset } of layout.entries) {
+    const end = offset + shape[0]! * shape[1]!;
+    const values = vector.subarray(offset, end);
+    if (isAdapted(name)) expect(values, name).toEqual(original.subarray(offset, end));
+    // With a random A and no B the change is zero, but not the gradient of B.
+    else
+      expect(
+        [...values].every((value) => value === 0),
+        name,
+      ).toBe(name.endsWith('lora_B'));
+  }
+  changeConfig({ layers_to_transform: ['first'] });
+  await expect(importPeft(folder, expectedLayout)).rejects.toThrow('layers_to_transform is ["first"] instead of');
 });
 
 test('what looks like full rank but has no identity is not taken for a dense delta', async () => {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openStore } from '../../native-host/store/adapter-store.ts';
 import { LockedError } from '../../native-host/store/store-error.ts';
+import type { AbsorbControl } from '../../native-host/study/absorb.ts';
 import { emptyLedger, readLedger } from '../../native-host/study/ledger.ts';
 import { moduleText, StudyFixture, smallRepository, writeTo } from './study-fixture.ts';
 
@@ -202,3 +203,24 @@ async function ledgerOfCurrent(folder: string) {
   const { note } = await currentOf(folder);
   return (await readLedger(fixture.adapter(folder).path, note.ledger)) ?? emptyLedger();
 }
+
+test('an absorption is trained as the memory allows, says what that costs, and leaves no lock where nothing fits', async () => {
+  const folder = await fixture.repository('short-of-memory', smallRepository());
+  const nothingFits = () => {
+    throw new Error('4 GB would fit');
+  };
+  await expect(fixture.absorb(folder, { epochs: 1 }, { fitToMemory: nothingFits })).rejects.toThrow('4 GB would fit');
+  const steps: number[] = [];
+  for (const rows of [4, 1]) {
+    const fitToMemory: AbsorbControl['fitToMemory'] = (recipe) => {
+      const shape = { ...recipe.full.shape, rows };
+      return { recipe: { ...recipe, full: { ...recipe.full, shape } }, cost: ` ${rows} at a time.` };
+    };
+    const other = await fixture.repository(`short-of-memory-${rows}`, smallRepository());
+    const result = await fixture.absorb(other, { epochs: 1 }, { fitToMemory });
+    expect(result.recipe).toMatch(/^Every matrix: .* At most 1 epoch, as asked for\. [41] at a time\.$/);
+    expect((await fixture.adapter(other).loadVersion())!.version.note.recipe).toBe(result.recipe);
+    steps.push(result.steps);
+  }
+  expect(steps[1]).toBeGreaterThan(2 * steps[0]!);
+});

@@ -26,8 +26,8 @@ async function read(): Promise<{ repository: Repository; lessons: Lesson[]; segm
   const { parameters, config, tokenizer } = fixture.model;
   const recipe = recipeFor(parameters, config.maxPositionEmbeddings);
   const repository = await readRepository(folder, tokenizer, null);
-  const { facts } = await readKnowledge(repository, recipe);
-  const lessons = await lessonsOf(fixture.model, repository, facts, recipe);
+  const knowledge = await readKnowledge(repository, recipe);
+  const lessons = await lessonsOf(fixture.model, repository, knowledge, recipe);
   return { repository, lessons, segments: lessons.filter(({ kind }) => kind === 'segment') };
 }
 

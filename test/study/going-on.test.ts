@@ -69,6 +69,24 @@ test('a budget that does not reach everything is not the end: what was not visit
   expect(await fixture.adapter(folder).loadCheckpoint()).toBeNull();
 });
 
+test('what is named to be learned first is known when the budget ends early', async () => {
+  const folder = await fixture.repository('named-first', manyModules(30));
+  let seconds = 0;
+  const clock = () => {
+    seconds += 1;
+    return 1000 * seconds;
+  };
+  const first = ['src/module9.ts', 'src/module8.ts'];
+  expect(await fixture.absorb(folder, { minutes: 20 / 60, first }, { clock })).toMatchObject({ end: 'budget' });
+  const { documents } = await readNow(folder);
+  // By path alone they come last.
+  expect(documents.slice(-2).map(({ path }) => path)).toEqual([...first].reverse());
+  const { ledger } = await currentOf(folder);
+  const unlearned = unlearnedPaths(ledger, documents);
+  expect(unlearned.length).toBeGreaterThan(0);
+  expect(unlearned.filter((path) => first.includes(path))).toEqual([]);
+});
+
 test('without its checkpoint an unfinished absorption goes on from its version', async () => {
   const folder = await fixture.repository('no-checkpoint', manyModules(12));
   await fixture.absorbAndStop(folder, 4);
@@ -96,12 +114,12 @@ test('a file that changes before an unfinished absorption goes on is trained, an
   expect(unlearnedPaths(ledger, rest.repository.documents)).toEqual([]);
 });
 
-test('the seed goes on with the absorption that was stopped, whatever is asked for later', async () => {
+test('the seed and the order go on with the absorption that was stopped, whatever is asked for later', async () => {
   const whole = await fixture.repository('seeded-whole', smallRepository());
   const folder = await fixture.repository('seeded', smallRepository());
-  await fixture.absorb(whole, { epochs: 2, seed: 5 });
-  await fixture.absorbAndStop(folder, 3, { epochs: 2, seed: 5 });
-  await fixture.absorb(folder, { epochs: 2 });
+  await fixture.absorb(whole, { epochs: 2, seed: 5, first: ['src/hotel.ts'] });
+  await fixture.absorbAndStop(folder, 3, { epochs: 2, seed: 5, first: ['src/hotel.ts'] });
+  await fixture.absorb(folder, { epochs: 2, first: ['src/delta.ts'] });
   // Two vectors that differ would take minutes to print.
   const [one, other] = [(await currentOf(folder)).vector, (await currentOf(whole)).vector];
   expect(one.length).toBe(other.length);

@@ -3,7 +3,7 @@ import type { Fact } from '../../corpus/questions/fact.ts';
 import type { BaseModel } from '../../model/open-model.ts';
 import type { Recipe } from '../../train/recipe.ts';
 import { type ProbeQuestion, probesOf } from '../probe.ts';
-import { chosenFacts, type Repository } from '../repository.ts';
+import { type Knowledge, type Repository, readKnowledge } from '../repository.ts';
 import { Contexts } from './contexts.ts';
 import { defaults, type EvalRequest } from './eval-request.ts';
 import type { AskedQuestion } from './eval-result.ts';
@@ -11,7 +11,8 @@ import { plantNeedles } from './needles.ts';
 
 export interface EvalMaterial {
   /** Of the repository as it is, so that no question of training is about a needle. */
-  facts: readonly Fact[];
+  facts: Fact[];
+  ranks: Knowledge['ranks'];
   /** The repository with needles. */
   planted: Repository;
   probes: readonly ProbeQuestion[];
@@ -32,7 +33,7 @@ export async function materialOf(
   signal: AbortSignal,
 ): Promise<EvalMaterial> {
   const { needles: wantedNeedles, probes: mostProbes, seed } = { ...defaults, ...request };
-  const facts = await chosenFacts(repository, recipe, signal);
+  const { facts, ranks } = await readKnowledge(repository, recipe, signal);
   const probes = probesOf(facts, mostProbes);
   if (probes.length === 0) throw new Error(`${repository.folder} holds nothing that a question could be made of`);
   const { repository: planted, needles } = plantNeedles(repository, model.tokenizer, wantedNeedles, seed);
@@ -44,5 +45,5 @@ export async function materialOf(
       return { set: 'needle', stratum: 'needles', path, question, answer, answers: {} };
     }),
   ];
-  return { facts, planted, probes, questions, contexts: new Contexts(planted, model.tokenizer, window), window };
+  return { facts, ranks, planted, probes, questions, contexts: new Contexts(planted, model.tokenizer, window), window };
 }

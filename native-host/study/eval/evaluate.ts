@@ -4,10 +4,11 @@ import { adapterLayout, initialAdapter } from '../../model/adapter-init.ts';
 import type { AdapterKind } from '../../model/adapter-layout.ts';
 import type { BaseModel } from '../../model/open-model.ts';
 import type { Device } from '../../runtime/device.ts';
+import { recipeForCorpus } from '../../train/corpus-recipe.ts';
 import { exactAnswers } from '../../train/measure.ts';
 import { kindFor, type Recipe, recipeFor } from '../../train/recipe.ts';
 import type { Adapter } from '../probe.ts';
-import { chosenFacts, lessonsOf, type Repository } from '../repository.ts';
+import { lessonsOf, type Repository, readKnowledge } from '../repository.ts';
 import { answersOf, referenceNlls } from './answer-arm.ts';
 import { type AdapterSource, type ArmName, armNames, arms } from './arms.ts';
 import { bootstrapMean } from './bootstrap.ts';
@@ -119,7 +120,7 @@ class Evaluation {
     }
     const isOther = source === 'otherRepository';
     const taught = isOther ? subject.other! : material.planted;
-    const known = isOther ? await chosenFacts(taught, recipe, signal) : material.facts;
+    const known = isOther ? await readKnowledge(taught, recipe, signal) : material;
     const all = await lessonsOf(model, taught, known, recipe, signal);
     const lessons = all.filter((lesson) => source === 'everything' || isOther || `${lesson.kind}s` === source);
     const name = `${isOther ? 'other repository' : source}${suffix}`;
@@ -208,6 +209,7 @@ class Evaluation {
   }
 
   private recipe(kind?: AdapterKind): Recipe {
-    return recipeFor(this.model.parameters, this.model.config.maxPositionEmbeddings, kindFor(this.model, kind));
+    const asked = { kind: kindFor(this.model, kind) };
+    return recipeForCorpus(this.model, this.subject.repository.tokenCount, asked, null).recipe;
   }
 }

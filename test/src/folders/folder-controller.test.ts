@@ -4,7 +4,17 @@ import type { AbsorbResult, CoverageEntry, FileChange, StatusResult } from '../.
 import type { HostState } from '../../../protocol/view.ts';
 import type { FolderServices } from '../../../src/folders/folder-controller.ts';
 import { FakeMemento } from '../fake-context.ts';
-import { documentOf, EventEmitter, editor, folderOf, inFolder, openWindow, workspace } from '../fake-vscode.ts';
+import {
+  documentOf,
+  EventEmitter,
+  editor,
+  folderOf,
+  inFolder,
+  openWindow,
+  TabInputText,
+  window,
+  workspace,
+} from '../fake-vscode.ts';
 
 vi.mock('vscode', () => import('../fake-vscode.ts'));
 // What a watch is, is tested with real files; here its changes come from the test.
@@ -217,6 +227,15 @@ describe('a folder', () => {
 });
 
 describe('absorbing', () => {
+  it('asks for what is open in editors first', async () => {
+    const uris = [inFolder(folder, 'src/open.ts'), inFolder('/another', 'src/other.ts'), inFolder(folder, 'b.md')];
+    window.tabGroups.all = [{ tabs: uris.map((uri) => ({ input: new TabInputText(uri) })) }];
+    const controller = open();
+    void controller.absorb();
+    await settle();
+    expect(requests.at(-1)).toEqual({ method: 'absorb/start', params: { folder, first: ['src/open.ts', 'b.md'] } });
+  });
+
   it('shows progress and what came out', async () => {
     editor.settings['lift.budgetMinutes'] = 0.5;
     editor.settings['lift.quotaMegabytes'] = 500;

@@ -18,6 +18,8 @@ it('tells what is known by folder, least known files first, and what has changed
     { path: 'src/changed.ts', tokens: 10, absorbed: 0, dirty: true },
   ]);
   expect(text).toContain('| Absorbed | 80 % |');
+  expect(text).not.toContain('How it is trained');
+  expect(report({ recipe: 'LoRA of rank 64: a|b' })).toContain('| How it is trained | LoRA of rank 64: a\\|b |');
   expect(text).toContain('| `src` | ████████░░ 80 % | 1,200 | 1 |');
   expect(text.indexOf('`src/new.ts` | 10 %')).toBeGreaterThan(0);
   expect(text.indexOf('`src/new.ts`')).toBeLessThan(text.indexOf('`src/known.ts`'));

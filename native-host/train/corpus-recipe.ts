@@ -1,0 +1,89 @@
+/**
+ * The recipe of a model for a corpus of a given size: rank and minutes that suit it, with the reason.
+ *
+ * What the base cannot predict of a text has to go into the adapter. Trained a thousand times, a parameter stores about 2
+ * bits, and about 1 after a hundred times (Allen-Zhu & Li, "Physics of Language Models: Part 3.3, Knowledge Capacity
+ * Scaling Laws", 2024); an absorption visits a token some tens of times, so 1 is reckoned with, and 3 bits for a token of
+ * code or prose that the base has not seen. A rank that is higher than asked for costs time and four vectors of memory.
+ */
+import { adapterLayout } from '../model/adapter-init.ts';
+import type { AdapterKind, AdapterLayout } from '../model/adapter-layout.ts';
+import type { ModelConfig } from '../model/config.ts';
+import { type Recipe, recipeFor } from './recipe.ts';
+
+const parametersPerToken = 3;
+const highestRank = 256;
+/** Up to so many tokens the usual minutes are for all of them; beyond, as many again for as many tokens more. */
+const tokensOfUsualBudget = 128_000;
+/** A night. */
+const mostMinutes = 8 * 60;
+
+export interface Asked {
+  kind?: AdapterKind | undefined;
+  rank?: number | undefined;
+  epochs?: number | undefined;
+  minutes?: number | undefined;
+}
+
+export interface CorpusRecipe {
+  recipe: Recipe;
+  /** A line for people. */
+  reason: string;
+}
+
+/**
+ * `asked` wins over what the size suggests. `current`: the layout of the adapter that there is; its rank stays while it is
+ * at least half of what the size suggests, since with another one everything would be trained from zero.
+ */
+export function recipeForCorpus(
+  { parameters, config }: { parameters: number; config: ModelConfig },
+  tokens: number,
+  asked: Asked,
+  current: AdapterLayout | null,
+): CorpusRecipe {
+  const window = config.maxPositionEmbeddings;
+  const usual = recipeFor(parameters, window, asked.kind);
+  const needed = parametersPerToken * tokens;
+  const sizeOf = (rank: number) => adapterLayout(config, { ...usual.adapter, rank }).length;
+  const { kind, rank: usualRank } = usual.adapter;
+  let rank = usualRank;
+  if (kind === 'lora') while (rank < highestRank && sizeOf(rank) < needed) rank *= 2;
+  const before = current?.kind === 'lora' ? current.rank : null;
+  const keeps = asked.rank === undefined && kind === 'lora' && before !== null && before !== rank && 2 * before >= rank;
+  const chosen = asked.rank ?? (keeps ? before : rank);
+  const minutes = Math.min(
+    mostMinutes,
+    Math.round(usual.fullBudget.minutes * Math.max(1, tokens / tokensOfUsualBudget)),
+  );
+  const recipe = recipeFor(parameters, window, asked.kind, chosen);
+  const why = asked.rank !== undefined ? ', as asked for' : keeps ? ', as it was' : '';
+  const name = { lora: `LoRA of rank ${chosen}`, full: 'Every matrix', gatedMemory: 'Gated Memory' }[kind];
+  const size = sizeOf(chosen);
+  const room =
+    size >= needed
+      ? `room for about ${count(size / parametersPerToken)} tokens`
+      : `room for about ${count(size / parametersPerToken)} of ${count(tokens)} tokens: not all will be known`;
+  return {
+    recipe: { ...recipe, fullBudget: { ...recipe.fullBudget, minutes } },
+    reason: `${name}${why}: ${count(size)} parameters, ${room}. ${budgetText(asked, minutes, usual.fullBudget.minutes)}`,
+  };
+}
+
+function budgetText({ epochs, minutes: asked }: Asked, minutes: number, usual: number): string {
+  if (asked !== undefined || epochs !== undefined) {
+    const counted = (value: number, one: string) => `${value} ${value === 1 ? one : `${one}s`}`;
+    const limits = [
+      ...(asked === undefined ? [] : [counted(asked, 'minute')]),
+      ...(epochs === undefined ? [] : [counted(epochs, 'epoch')]),
+    ];
+    return `At most ${limits.join(' and ')}, as asked for.`;
+  }
+  const why = minutes > usual ? `, ${usual} for each ${tokensOfUsualBudget.toLocaleString('en-US')} tokens` : '';
+  return `At most ${minutes} minutes${why}${minutes === mostMinutes ? ' up to a night' : ''}; less where more would gain little.`;
+}
+
+/** Two significant digits, in words where there are many. */
+function count(value: number): string {
+  const rounded = Number(value.toPrecision(2));
+  return rounded >= 1e6 ? `${rounded / 1e6} million` : rounded.toLocaleString('en-US');
+}

@@ -1,0 +1,87 @@
+import { describe, expect, test } from 'vitest';
+import { adapterLayout } from '../../native-host/model/adapter-init.ts';
+import { parseModelConfig } from '../../native-host/model/config.ts';
+import { recipeForCorpus } from '../../native-host/train/corpus-recipe.ts';
+import { recipeFor } from '../../native-host/train/recipe.ts';
+import { tinyConfig } from '../fixtures/tiny-model.ts';
+
+/** That of SmolLM2-135M. */
+const shape = {
+  hidden_size: 576,
+  intermediate_size: 1536,
+  num_hidden_layers: 30,
+  num_attention_heads: 9,
+  num_key_value_heads: 3,
+  head_dim: 64,
+  vocab_size: 49152,
+  max_position_embeddings: 8192,
+};
+const config = parseModelConfig(tinyConfig({ config: shape }), 'shape');
+const model = { parameters: 134_515_008, config };
+const parametersOfRank = 30 * (2 * (576 + 576) + 2 * (576 + 192) + 3 * (576 + 1536));
+const layoutOf = (rank: number) => adapterLayout(config, { kind: 'lora', rank, alpha: 2 * rank });
+
+test('a small repository gets what every repository of the model got', () => {
+  const { recipe, reason } = recipeForCorpus(model, 43_000, {}, null);
+  expect(recipe).toEqual(recipeFor(model.parameters, 8192));
+  expect(layoutOf(32).length).toBe(32 * parametersOfRank);
+  expect(reason).toBe(
+    'LoRA of rank 32: 9.8 million parameters, room for about 3.3 million tokens. ' +
+      'At most 60 minutes; less where more would gain little.',
+  );
+});
+
+describe('a large one gets', () => {
+  test.each([
+    [3_200_000, 32],
+    [3_300_000, 64],
+    [6_600_000, 128],
+    [100_000_000, 256],
+  ])('for %i tokens rank %i', (tokens, rank) => {
+    const { adapter } = recipeForCorpus(model, tokens, {}, null).recipe;
+    expect(adapter).toEqual({ kind: 'lora', rank, alpha: 2 * rank });
+  });
+
+  test.each([
+    [128_000, 60],
+    [256_000, 120],
+    [5_000_000, 480],
+  ])('for %i tokens %i minutes', (tokens, minutes) => {
+    const { recipe } = recipeForCorpus(model, tokens, {}, null);
+    expect(recipe.fullBudget).toEqual({ ...recipeFor(model.parameters, 8192).fullBudget, minutes });
+  });
+
+  test('both with the reason', () => {
+    expect(recipeForCorpus(model, 256_000, {}, null).reason).toContain(
+      'At most 120 minutes, 60 for each 128,000 tokens; less where',
+    );
+    expect(recipeForCorpus(model, 100_000_000, {}, null).reason).toMatch(
+      /rank 256: 78 million parameters, room for about 26 million of 100 million tokens: not all will be known\. .*up to a night/,
+    );
+  });
+});
+
+test('what is asked for wins', () => {
+  const asked = { rank: 8, epochs: 3 };
+  const { recipe, reason } = recipeForCorpus(model, 10_000_000, asked, layoutOf(64));
+  expect(recipe.adapter).toEqual({ kind: 'lora', rank: 8, alpha: 16 });
+  expect(reason).toMatch(/^LoRA of rank 8, as asked for: .*At most 3 epochs, as asked for\.$/);
+});
+
+test('the rank of the adapter that there is stays until it is far too low', () => {
+  const rankOf = (tokens: number, current: number) => {
+    return recipeForCorpus(model, tokens, {}, layoutOf(current)).recipe.adapter.rank;
+  };
+  expect(rankOf(3_300_000, 32)).toBe(32);
+  expect(rankOf(6_600_000, 32)).toBe(128);
+  expect(rankOf(10_000, 128)).toBe(128);
+});
+
+test('a dense change of a tiny model has the room that it has, and it is said when that is too little', () => {
+  const tiny = parseModelConfig(tinyConfig(), 'tiny');
+  const { recipe, reason } = recipeForCorpus({ parameters: 100_000, config: tiny }, 50_000, {}, null);
+  expect(recipe).toEqual(recipeFor(100_000, 512));
+  expect(reason).toMatch(
+    /^Every matrix: 74,000 parameters, room for about 25,000 of 50,000 tokens: not all will be known/,
+  );
+});
