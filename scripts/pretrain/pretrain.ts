@@ -2,6 +2,7 @@
 //   node dist/pretrain/pretrain.js language  --minutes 25   next-token loss on packages' sources and docs
 //   node dist/pretrain/pretrain.js questions --minutes 20   supervision on questions about many small repositories
 //   node dist/pretrain/pretrain.js reading   --minutes 60   supervision on reading texts in the prompt
+//   node dist/pretrain/pretrain.js contexts  --minutes 40   supervision on questions about one of many texts in the prompt
 //   node dist/pretrain/pretrain.js export                   writes models/lift-nano
 // A stage goes on from the state that the one before it left in .cache/pretrain.
 import { mkdir, rename, writeFile } from 'node:fs/promises';
@@ -15,6 +16,7 @@ import { readSafetensors, readTensor, storedTensor, writeSafetensors } from '../
 import { openOnnxDevice } from '../../native-host/runtime/onnx/onnx-device.ts';
 import type { PackedBatch } from '../../native-host/train/packing.ts';
 import { Trainer, type TrainerState } from '../../native-host/train/trainer.ts';
+import { contextBatches } from './contexts-stage.ts';
 import { type ShardDocument, tokenShards } from './corpus.ts';
 import { languageBatches, validationBatches } from './language-stage.ts';
 import { huggingFaceConfig, nanoConfig, writeInitialWeights } from './nano.ts';
@@ -46,8 +48,10 @@ else if (stage === 'questions')
   await train(questionBatches, { rate: Number(values.rate ?? 1e-3), last: 0.03, fresh: false });
 else if (stage === 'reading')
   await train(readingBatches, { rate: Number(values.rate ?? 1e-3), last: 0.03, fresh: false });
+else if (stage === 'contexts')
+  await train(contextBatches, { rate: Number(values.rate ?? 7e-4), last: 0.03, fresh: false });
 else if (stage === 'export') await exportModel();
-else throw new Error('say which stage: language, questions, reading or export');
+else throw new Error('say which stage: language, questions, reading, contexts or export');
 
 export interface BatchContext {
   projectFolder: string;

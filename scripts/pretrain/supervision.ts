@@ -3,10 +3,10 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { wordingsOf } from '../../native-host/corpus/questions/wordings.ts';
 import { renderContext } from '../../native-host/generate/context-format.ts';
-import { openChatTemplate } from '../../native-host/model/chat-template.ts';
+import { type ChatMessage, openChatTemplate } from '../../native-host/model/chat-template.ts';
 import { shuffled, uniformNumbers } from '../../native-host/model/random.ts';
 import { openTokenizer } from '../../native-host/model/tokenizer.ts';
-import { type ModelText, questionItem } from '../../native-host/train/items.ts';
+import { conversationItem, type ModelText, questionItem } from '../../native-host/train/items.ts';
 import { type PackedBatch, pack, type TrainingItem } from '../../native-host/train/packing.ts';
 import type { BatchShape } from '../../native-host/train/program.ts';
 import type { PackageFact } from './facts.ts';
@@ -70,6 +70,24 @@ export class Supervision {
   fromContext(fact: PackageFact, others: readonly PackageFact[]): TrainingItem {
     const distracting = others.filter(({ path }) => path !== fact.path);
     return this.asked(fact, shuffled([fact, ...distracting], this.uniform));
+  }
+
+  /** Excerpts in any order, and a question about each of them, one after another: as many answers as there are texts. */
+  severalFromContext(facts: readonly PackageFact[]): TrainingItem {
+    const texts = shuffled(facts, this.uniform).map(({ path, excerpt }) => ({ path, text: excerpt! }));
+    const messages: ChatMessage[] = [];
+    const item = { tokens: [] as number[], weights: [] as number[] };
+    shuffled(facts, this.uniform).forEach((fact, turn) => {
+      const asked = this.pick(wordingsOf(fact)).text;
+      messages.push({ role: 'user', content: turn === 0 ? renderContext(texts, asked) : asked });
+      const answered = conversationItem(this.text, messages, fact.answer, 1);
+      const before = item.weights.length;
+      // What follows an end token in the template belongs to the next turn.
+      item.tokens = [...answered.tokens];
+      item.weights = answered.weights.map((weight, i) => (i < before ? item.weights[i]! : weight));
+      messages.push({ role: 'assistant', content: fact.answer });
+    });
+    return item;
   }
 
   others(count: number): PackageFact[] {
