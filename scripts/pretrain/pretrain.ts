@@ -1,6 +1,8 @@
 // Trains the embedded base model with the project's own engine, every parameter of it:
 //   node dist/pretrain/pretrain.js language  --minutes 25   next-token loss on packages' sources and docs
 //   node dist/pretrain/pretrain.js questions --minutes 20   supervision on questions about many small repositories
+//   node dist/pretrain/pretrain.js reading   --minutes 60   supervision on reading texts in the prompt
+//   node dist/pretrain/pretrain.js contexts  --minutes 40   supervision on questions about one of many texts in the prompt
 //   node dist/pretrain/pretrain.js export                   writes models/lift-nano
 // A stage goes on from the state that the one before it left in .cache/pretrain.
 import { mkdir, rename, writeFile } from 'node:fs/promises';
@@ -14,10 +16,12 @@ import { readSafetensors, readTensor, storedTensor, writeSafetensors } from '../
 import { openOnnxDevice } from '../../native-host/runtime/onnx/onnx-device.ts';
 import type { PackedBatch } from '../../native-host/train/packing.ts';
 import { Trainer, type TrainerState } from '../../native-host/train/trainer.ts';
-import { tokenShards } from './corpus.ts';
+import { contextBatches } from './contexts-stage.ts';
+import { type ShardDocument, tokenShards } from './corpus.ts';
 import { languageBatches, validationBatches } from './language-stage.ts';
 import { huggingFaceConfig, nanoConfig, writeInitialWeights } from './nano.ts';
 import { questionBatches } from './question-stage.ts';
+import { readingBatches } from './reading-stage.ts';
 
 const projectFolder = fileURLToPath(new URL('../../', import.meta.url));
 const cacheFolder = join(projectFolder, '.cache', 'pretrain');
@@ -42,17 +46,23 @@ await mkdir(cacheFolder, { recursive: true });
 if (stage === 'language') await train(languageBatches, { rate: Number(values.rate ?? 2e-3), last: 0.15, fresh: true });
 else if (stage === 'questions')
   await train(questionBatches, { rate: Number(values.rate ?? 1e-3), last: 0.03, fresh: false });
+else if (stage === 'reading')
+  await train(readingBatches, { rate: Number(values.rate ?? 1e-3), last: 0.03, fresh: false });
+else if (stage === 'contexts')
+  await train(contextBatches, { rate: Number(values.rate ?? 7e-4), last: 0.03, fresh: false });
 else if (stage === 'export') await exportModel();
-else throw new Error('say which stage: language, questions or export');
+else throw new Error('say which stage: language, questions, reading, contexts or export');
 
-/** A batch for a share of the stage's time (0 to 1). */
-export type BatchSource = (context: {
+export interface BatchContext {
   projectFolder: string;
   cacheFolder: string;
   tokens: Uint16Array;
-  documents: import('./corpus.ts').ShardDocument[];
+  documents: ShardDocument[];
   seed: number;
-}) => Promise<(progress: number) => PackedBatch>;
+}
+
+/** A batch for a share of the stage's time (0 to 1). */
+export type BatchSource = (context: BatchContext) => Promise<(progress: number) => PackedBatch>;
 
 async function train(source: BatchSource, { rate, last, fresh }: { rate: number; last: number; fresh: boolean }) {
   const shards = await tokenShards(cacheFolder);

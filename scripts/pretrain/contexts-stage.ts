@@ -1,0 +1,37 @@
+// Reading among many texts, as evidence and open files stand in a prompt: up to seven excerpts, most with made-up names, and
+// a question about each of them, so that a long context is used more than once. What was learned before goes on beside it.
+import type { TrainingItem } from '../../native-host/train/packing.ts';
+import type { PackageFact } from './facts.ts';
+import { Inventor } from './made-up.ts';
+import type { BatchSource } from './pretrain.ts';
+import { Supervision } from './supervision.ts';
+
+const shortRows = { rows: 4, length: 512 };
+const longRows = { rows: 2, length: 1024 };
+const madeUpShare = 0.75;
+
+export const contextBatches: BatchSource = async (context) => {
+  const supervision = await Supervision.open(context);
+  const { uniform, readable } = supervision;
+  const inventor = new Inventor(supervision.facts, uniform);
+  const some = (): PackageFact => {
+    const fact = supervision.pick(readable);
+    return (uniform() < madeUpShare ? inventor.renamed(fact) : null) ?? fact;
+  };
+  const among = (least: number, most: number) => (): TrainingItem => {
+    const count = least + Math.floor((most - least + 1) * uniform());
+    const facts = Array.from({ length: count }, some);
+    // Several excerpts of one file would leave open which of them a question means.
+    return supervision.severalFromContext([...new Map(facts.map((fact) => [fact.path, fact])).values()]);
+  };
+  const besideTexts = () => supervision.fromMemory(supervision.others(1 + Math.floor(3 * uniform())));
+  const fromMemory = () => supervision.fromMemory();
+  const language = () => supervision.language();
+
+  let count = 0;
+  return () => {
+    count += 1;
+    if (count % 2 === 0) return supervision.fill(longRows, [among(3, 7), among(3, 5), besideTexts, among(2, 4)]);
+    return supervision.fill(shortRows, [language, among(1, 2), fromMemory, among(2, 3), besideTexts, fromMemory]);
+  };
+};
