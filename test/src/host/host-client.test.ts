@@ -108,7 +108,7 @@ describe('with the native host', () => {
     const stages = new Set<string>();
     client.onNotification('eval/progress', ({ stage }) => void stages.add(stage));
     const { html } = await client.request('eval/run', { folder, minutes: 0.02, probes: 4 });
-    expect(html).toMatch(/<title>What lift-nano knows of repository<\/title>[^]*lift\+rag/);
+    expect(html).toMatch(/<title>What lift-nano knows of repository<\/title>[\s\S]*lift\+rag/);
     expect([...stages].sort()).toEqual(['answering', 'measuring', 'training']);
     const { evaluation } = await client.request('eval/last', { folder });
     expect(evaluation!.html).toBe(html);
