@@ -3,9 +3,9 @@
 //   node dist/pretrain/pretrain.js questions --minutes 20   supervision on questions about many small repositories
 //   node dist/pretrain/pretrain.js reading   --minutes 60   supervision on reading texts in the prompt
 //   node dist/pretrain/pretrain.js contexts  --minutes 40   supervision on questions about one of many texts in the prompt
-//   node dist/pretrain/pretrain.js export                   writes models/lift-nano
+//   node dist/pretrain/pretrain.js export [--to lift-nano]   writes models/lift-base
 // A stage goes on from the state that the one before it left in .cache/pretrain.
-import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -25,7 +25,6 @@ import { readingBatches } from './reading-stage.ts';
 
 const projectFolder = fileURLToPath(new URL('../../', import.meta.url));
 const cacheFolder = join(projectFolder, '.cache', 'pretrain');
-const modelFolder = join(projectFolder, 'models', 'lift-nano');
 const initialFile = join(cacheFolder, 'initial.safetensors');
 const stateFile = join(cacheFolder, 'state.safetensors');
 const logFile = join(cacheFolder, 'log.jsonl');
@@ -36,6 +35,8 @@ const { positionals, values } = parseArgs({
     minutes: { type: 'string', default: '20' },
     rate: { type: 'string' },
     seed: { type: 'string', default: '1' },
+    /** Of `export`. */
+    to: { type: 'string', default: 'lift-base' },
   },
 });
 const [stage] = positionals;
@@ -136,7 +137,14 @@ async function exportModel(): Promise<void> {
       return { name, shape, dtype: 'F16' as const, data };
     }),
   );
+  const nanoFolder = join(projectFolder, 'models', 'lift-nano');
+  const modelFolder = join(projectFolder, 'models', values.to);
   await mkdir(modelFolder, { recursive: true });
+  if (modelFolder !== nanoFolder) {
+    for (const file of ['tokenizer.json', 'tokenizer_config.json']) {
+      await copyFile(join(nanoFolder, file), join(modelFolder, file));
+    }
+  }
   await writeSafetensors(join(modelFolder, 'model.safetensors'), tensors, { format: 'pt' });
   await writeFile(join(modelFolder, 'config.json'), `${JSON.stringify(huggingFaceConfig, null, 2)}\n`);
   console.log(`wrote ${modelFolder}`);
