@@ -46,7 +46,7 @@ if (options.one !== undefined) {
   console.log(JSON.stringify(await speedOf(shape, form)));
 } else {
   const lines = [
-    'Command: `node dist/bench-weight-forms.js`.',
+    `Command: \`node dist/bench-weight-forms.js --shapes ${options.shapes}\`.`,
     '',
     ...(await lossTable()),
     '',
