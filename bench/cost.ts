@@ -69,10 +69,10 @@ async function reading(tokens: number): Promise<Cost> {
   const device = openOnnxDevice('cpu', new URL('worker.js', import.meta.url));
   const wide = { ...model, config: { ...config, maxPositionEmbeddings: 2 * lengths.at(-1)! } };
   const decoder = await Decoder.open(device, wide, null);
-  const options = { maxTokens: 1, sample: sampler({ temperature: 0 }), stopTokens: new Set<number>() };
-  await decoder.generate(randomTokens(config, 64, 1), options);
+  const oneToken = { maxTokens: 1, sample: sampler({ temperature: 0 }), stopTokens: new Set<number>() };
+  await decoder.generate(randomTokens(config, 64, 1), oneToken);
   const started = performance.now();
-  await decoder.generate(randomTokens(config, tokens, 2), options);
+  await decoder.generate(randomTokens(config, tokens, 2), oneToken);
   const seconds = (performance.now() - started) / 1000;
   const megabytes = peakMegabytes();
   await decoder.close();

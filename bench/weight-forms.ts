@@ -64,7 +64,7 @@ async function lossTable(): Promise<string[]> {
     const cache = { folder, form: form === 'float32' ? ('F32' as const) : form };
     const model = await openBaseModel(inRoot('models/lift-nano'), cache);
     const batches = sourceBatches(model, inRoot('native-host'), lossSteps);
-    const trainer = await openTrainer(device, model, 1);
+    const trainer = await openTrainer(device, model);
     const loss = async () => {
       let sum = 0;
       for (const batch of batches.slice(0, measuredBatches)) sum += (await trainer.measure(batch)).loss;
@@ -119,7 +119,7 @@ async function speedOf(shape: string, form: WeightForm): Promise<Measured> {
   const frozen: FrozenWeights = form === 'float32' ? plain : await coded(form === 'int8' ? 8 : 4);
   const model: TrainableModel = { config: plain.config, weights: frozen.weights, coded: frozen.coded };
   const device = openOnnxDevice('cpu', workerFile);
-  const trainer = await openTrainer(device, model, 1);
+  const trainer = await openTrainer(device, model);
   const items = Array.from({ length: trainedShape.rows }, (_, row) => {
     const tokens = randomTokens(model.config, trainedShape.length, row);
     return { tokens, weights: tokens.map(() => 1) };
@@ -151,9 +151,9 @@ async function speedOf(shape: string, form: WeightForm): Promise<Measured> {
   return { stepSeconds, tokensPerSecond, megabytes };
 }
 
-function openTrainer(device: ReturnType<typeof openOnnxDevice>, model: TrainableModel, seed: number): Promise<Trainer> {
+function openTrainer(device: ReturnType<typeof openOnnxDevice>, model: TrainableModel): Promise<Trainer> {
   const layout = adapterLayout(model.config, { kind: 'lora', rank: 16, alpha: 32 });
   const zeros = () => new Float32Array(layout.length);
-  const state = { vector: initialAdapter(layout, seed), first: zeros(), second: zeros(), step: 0 };
+  const state = { vector: initialAdapter(layout, 1), first: zeros(), second: zeros(), step: 0 };
   return Trainer.open(device, model, layout, state);
 }
