@@ -89,8 +89,7 @@ export async function absorb(
     const { before = null, exclude } = request;
     const repository = await readRepository(folder, model.tokenizer, cacheFile, signal, before, exclude);
     control.onRead?.(repository);
-    const current = await adapter.loadVersion();
-    return await new Absorption(device, model, repository, adapter, current, request, control).run();
+    return await absorbRead(device, model, repository, adapter, request, control);
   } catch (error) {
     // Stopped before anything was trained, or even read.
     if (!control.signal.aborted || error !== control.signal.reason) throw error;
@@ -98,6 +97,32 @@ export async function absorb(
   } finally {
     await lock.release();
   }
+}
+
+/** What was learned of an unfinished absorption and changed since comes first; then it goes on. */
+async function absorbRead(
+  device: Device,
+  model: BaseModel,
+  repository: Repository,
+  adapter: AdapterFolder,
+  request: AbsorbRequest,
+  control: AbsorbControl,
+): Promise<Absorbed> {
+  const next = async (request: AbsorbRequest) =>
+    new Absorption(device, model, repository, adapter, await adapter.loadVersion(), request, control);
+  const absorption = await next(request);
+  const first = await absorption.run();
+  const { minutes = Number.POSITIVE_INFINITY } = request;
+  const left = minutes - first.seconds / 60;
+  if (!absorption.leavesRest || left <= 0) return first;
+  const rest = await (await next(request.minutes === undefined ? request : { ...request, minutes: left })).run();
+  const { steps, trainedTokens, seconds } = first;
+  return {
+    ...rest,
+    steps: rest.steps + steps,
+    trainedTokens: rest.trainedTokens + trainedTokens,
+    seconds: rest.seconds + seconds,
+  };
 }
 
 function nothingAbsorbed(folder: string, version: number | null): Absorbed {

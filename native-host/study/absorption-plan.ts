@@ -50,19 +50,24 @@ export interface AbsorptionPlan {
   before: Ledger;
   /** Lessons that the state has not learned, also of changes. */
   fresh: readonly Lesson[];
+  /** The absorption that was not finished and goes on after this, from its checkpoint if there is one; null: none does. */
+  rest: { from: Interrupted | null } | null;
 }
 
 /** When more of the corpus's tokens than this have changed, it is absorbed anew. */
 const consolidateShare = 0.15;
 /** Or when more of the questions than this have. */
 const consolidateQuestionShare = 0.5;
+/** Of what an unfinished absorption has learned; where more changed, there is nothing to keep by replaying it. */
+const mostRefreshedShare = 0.5;
 /** Or when refreshing has cost so much of the share that was predicted right after everything was absorbed. */
 const forgottenShare = 0.05;
 
 export function planAbsorption(situation: Situation): AbsorptionPlan {
   const { current, ledger, interrupted } = situation;
   const isUnfinished = current?.version.note.whole === false;
-  if (current === null || isUnfinished) return everything(situation, current === null ? emptyLedger() : ledger, null);
+  if (current === null) return everything(situation, emptyLedger(), null);
+  if (isUnfinished) return refreshOfLearned(situation, current) ?? everything(situation, ledger, null);
   if (asksForAll(situation, current)) {
     const goesOn = interrupted?.work === 'full' ? interrupted : null;
     return everything({ ...situation, current: null, interrupted: goesOn }, emptyLedger(), current);
@@ -123,6 +128,7 @@ function everything(situation: Situation, learned: Ledger, replaces: LoadedVersi
     byParts,
     before: withKnown(learned, [...plan.known, ...visited]),
     fresh: plan.fresh,
+    rest: null,
   };
 }
 
@@ -156,7 +162,28 @@ function refresh(situation: Situation, current: LoadedVersion): AbsorptionPlan {
     byParts: false,
     before: withKnown(ledger, [...known, ...learned]),
     fresh: all,
+    rest: null,
   };
+}
+
+/**
+ * Of documents that an unfinished absorption has learned and that changed since: they are refreshed before it goes on, which
+ * takes seconds, and not when their turn comes. Null where there is none, or where they are most of what was learned.
+ */
+function refreshOfLearned(situation: Situation, current: LoadedVersion): AbsorptionPlan | null {
+  const { repository, lessons, ledger, interrupted } = situation;
+  const hashes = new Map(repository.documents.map(({ path, hash }) => [path, hash]));
+  // Of each changed document the kinds of lessons that it was learned with: its questions may not have had their turn.
+  const changed = new Set<string>();
+  for (const [key, { path }] of ledger.lessons) {
+    if (ledger.documents.get(path)?.hash !== hashes.get(path)) changed.add(`${key.split(' ', 1)[0]} ${path}`);
+  }
+  const known = new Set(planLessons(ledger, lessons, repository.tokens).known);
+  const asked = lessons.filter((lesson) => known.has(lesson) || changed.has(`${lesson.kind} ${lesson.path}`));
+  const fresh = asked.length - known.size;
+  if (fresh === 0 || fresh > mostRefreshedShare * asked.length) return null;
+  const plan = refresh({ ...situation, lessons: asked, interrupted: null }, current);
+  return { ...plan, rest: { from: interrupted?.work === 'full' ? interrupted : null } };
 }
 
 /** What is asked for is what a full absorption takes. */

@@ -6,7 +6,6 @@ import type { AdapterLayout } from '../model/adapter-layout.ts';
 import type { BaseModel } from '../model/open-model.ts';
 import type { Device } from '../runtime/device.ts';
 import type { AdapterFolder } from '../store/adapter-folder.ts';
-import { StoreError } from '../store/store-error.ts';
 import type { LoadedVersion } from '../store/version-file.ts';
 import { recipeForCorpus } from '../train/corpus-recipe.ts';
 import { type LiftControl, type LiftPosition, type LiftProgress, lift, startPosition } from '../train/lift.ts';
@@ -14,7 +13,7 @@ import type { Lesson } from '../train/material.ts';
 import { kindFor, type Recipe } from '../train/recipe.ts';
 import { Trainer } from '../train/trainer.ts';
 import type { AbsorbControl, Absorbed, AbsorbReport, AbsorbRequest } from './absorb.ts';
-import { type AbsorptionPlan, planAbsorption } from './absorption-plan.ts';
+import { type AbsorptionPlan, newState, planAbsorption } from './absorption-plan.ts';
 import { loadInterrupted, saveInterrupted } from './interrupted.ts';
 import {
   emptyLedger,
@@ -30,6 +29,7 @@ import {
 import { type Knowledge, lessonsOf, type Repository, readKnowledge } from './repository.ts';
 import { shareLearned } from './share-learned.ts';
 import { TrainingRecall } from './training-recall.ts';
+import { versionOfTree } from './version-of-tree.ts';
 import { Visits } from './visits.ts';
 
 const defaultSecondsBetweenCheckpoints = 15;
@@ -43,6 +43,8 @@ export class Absorption {
   private lastCheckpoint = performance.now();
   /** Of the current version. */
   private ledger = emptyLedger();
+  /** Whether an unfinished absorption goes on after what was run. */
+  leavesRest = false;
   /** What is learned first. */
   private use: Omit<Use, 'ranks'> = { first: [], recent: [] };
 
@@ -67,7 +69,7 @@ export class Absorption {
   async run(): Promise<Absorbed> {
     const { adapter, current, layout, recipe, request, repository, control } = this;
     this.ledger = (await readLedger(adapter.path, current?.version.note.ledger)) ?? emptyLedger();
-    const known = await this.versionOfThisTree();
+    const known = await versionOfTree(adapter, repository.tree, layout.kind, current);
     if (known !== null) {
       const isCurrent = known.version === current?.version.version;
       if (!isCurrent) await adapter.makeCurrent(known.version);
@@ -97,20 +99,6 @@ export class Absorption {
       interrupted,
     });
     return this.train(plan, lessons, snapshot);
-  }
-
-  /** A complete and intact version of exactly what the folder holds now. */
-  private async versionOfThisTree() {
-    const { tree } = this.repository;
-    const version = await this.adapter.findVersion(
-      (note) => note.tree === tree && note.complete === true && note.kind === this.layout.kind,
-    );
-    if (version === null || version.version === this.current?.version.version) return version;
-    const loaded = await this.adapter.loadVersion(version.version).catch((error: unknown) => {
-      if (error instanceof StoreError) return null;
-      throw error;
-    });
-    return loaded?.version ?? null;
   }
 
   /** Runs a training, then measures and saves what came out. */
@@ -155,6 +143,7 @@ export class Absorption {
       const isWhole = lessons.every((lesson) => ledger.lessons.has(ledgerKey(lesson)));
       const isComplete = !stopped && isWhole;
       if (stopped || (work === 'full' && !isComplete)) await this.checkpoint(plan, trainer, position, !stopped);
+      else if (plan.rest !== null && !isComplete) await this.leaveRest(plan.rest, trainer);
       if (stopped) {
         // Until it is whole, a refresh leaves the version before as it is, and so does what knows less than that.
         const isBetter = work === 'full' && absorbed >= this.shareKnown(this.ledger);
@@ -165,7 +154,7 @@ export class Absorption {
         return this.unchanged(end, position, steps);
       }
       const version = await this.saveVersion(plan, trainer, ledger, absorbed, isComplete);
-      if (isComplete || (work === 'refresh' && !stopped)) await this.adapter.removeCheckpoints();
+      if (isComplete || (work === 'refresh' && !stopped && !this.leavesRest)) await this.adapter.removeCheckpoints();
       return this.result(stopped ? 'cancelled' : end, position, steps, version, absorbed, ledger);
     } finally {
       await trainer.close();
@@ -173,7 +162,7 @@ export class Absorption {
   }
 
   private async saveVersion(
-    { work }: AbsorptionPlan,
+    { work, rest }: AbsorptionPlan,
     trainer: Trainer,
     ledger: Ledger,
     absorbed: number,
@@ -182,13 +171,14 @@ export class Absorption {
     const { adapter, repository, layout } = this;
     const { vector } = await trainer.state();
     const past = this.current?.version.note;
+    const isOfAll = work === 'full' || rest !== null;
     const { version } = await adapter.saveVersion(layout, vector, {
       tree: repository.tree,
       commit: repository.commit,
       complete,
       // A refresh goes on from what once was whole, and may be compared with it.
-      whole: work === 'full' ? complete : past?.whole,
-      absorbedWhole: work === 'full' ? absorbed : past?.absorbedWhole,
+      whole: isOfAll ? complete : past?.whole,
+      absorbedWhole: isOfAll ? absorbed : past?.absorbedWhole,
       kind: layout.kind,
       recipe: this.reason,
       ledger: await writeLedger(adapter.path, ledger),
@@ -230,12 +220,23 @@ export class Absorption {
     };
   }
 
+  /** What was not finished goes on from what was trained now. */
+  private async leaveRest({ from }: NonNullable<AbsorptionPlan['rest']>, trainer: Trainer): Promise<void> {
+    this.leavesRest = true;
+    if (from === null) return;
+    const { vector } = await trainer.state();
+    const { version: _, ...position } = from;
+    await saveInterrupted(this.adapter, this.layout, { ...position, state: newState(vector) });
+  }
+
   private async checkpoint(
-    { work, settings: { seed }, leavesOutKnown, byParts }: AbsorptionPlan,
+    { work, settings: { seed }, leavesOutKnown, byParts, rest }: AbsorptionPlan,
     trainer: Trainer,
     position: LiftPosition,
     isSpent: boolean,
   ): Promise<void> {
+    // It would take the place of the one from which the rest goes on, which is worth more.
+    if (rest !== null) return;
     const { tree } = this.repository;
     const state = await trainer.state();
     const how = { work, tree, position, seed, leavesOutKnown, byParts, isSpent, use: this.use };

@@ -114,6 +114,57 @@ test('a file that changes before an unfinished absorption goes on is trained, an
   expect(unlearnedPaths(ledger, rest.repository.documents)).toEqual([]);
 });
 
+test('an edit of what an unfinished absorption has learned is learned before it goes on, from where it was', async () => {
+  const files = manyModules(30);
+  const folder = await fixture.repository('edited-between', files);
+  await fixture.absorbAndStop(folder, 6);
+  const before = await currentOf(folder);
+  const checkpoint = (await fixture.adapter(folder).loadCheckpoint())!;
+  const isLearned = (ledger: Ledger, path: string) =>
+    [...ledger.lessons.values()].some((lesson) => lesson.path === path);
+  const path = Object.keys(files).find((one) => isLearned(before.ledger, one))!;
+  const missing = Object.keys(files).filter((one) => !isLearned(before.ledger, one));
+  expect(missing.length).toBeGreaterThan(0);
+  await writeTo(join(folder, path), files[path]!.replace(/= \d+/, '= 4711'));
+
+  const stop = new AbortController();
+  let saved = 0;
+  let between: Awaited<ReturnType<typeof currentOf>> | null = null;
+  let kept: typeof checkpoint | null = null;
+  const result = await fixture.absorb(
+    folder,
+    { epochs: 2 },
+    {
+      signal: stop.signal,
+      onProgress: ({ phase }) => {
+        if (phase === 'save') saved += 1;
+      },
+      whileRunning: async () => {
+        if (saved === 0 || between !== null) return;
+        between = await currentOf(folder);
+        kept = await fixture.adapter(folder).loadCheckpoint();
+        stop.abort();
+      },
+    },
+  );
+  expect(result.end).toBe('cancelled');
+  const { version, ledger, vector } = between!;
+  expect(version.note).toMatchObject({ complete: false, whole: false });
+  expect(ledger.documents.get(path)!.hash).not.toBe(before.ledger.documents.get(path)!.hash);
+  expect(ledger.documents.get(path)!.unlearned).toBe(0);
+  for (const one of missing) expect(isLearned(ledger, one)).toBe(false);
+  // The rest goes on where it was, with what was learned since.
+  const { state, vector: keptVector } = kept!;
+  expect(state).toEqual(checkpoint.state);
+  expect(keptVector.length).toBe(vector.length);
+  expect(keptVector.findIndex((value, i) => value !== vector[i])).toBe(-1);
+
+  const rest = await fixture.absorb(folder, { epochs: 2 });
+  const after = await currentOf(folder);
+  expect(after.version.note).toMatchObject({ complete: true, whole: true });
+  expect(unlearnedPaths(after.ledger, rest.repository.documents)).toEqual([]);
+});
+
 test('the seed and the order go on with the absorption that was stopped, whatever is asked for later', async () => {
   const whole = await fixture.repository('seeded-whole', smallRepository());
   const folder = await fixture.repository('seeded', smallRepository());
