@@ -16,11 +16,11 @@ import { pack } from '../native-host/train/packing.ts';
 import { recipeFor } from '../native-host/train/recipe.ts';
 import { Trainer } from '../native-host/train/trainer.ts';
 import { figure, lastLine, run } from './command.ts';
+import { type Cost, crossing, curveOf, lengths, proportional, quadratic } from './cost-curves.ts';
 import { type Curve, picture } from './cost-picture.ts';
 import { writeSection } from './results.ts';
 
 const shapeName = '135m';
-const lengths = [1, 2, 4, 8, 16, 32, 64, 128].map((thousands) => 1024 * thousands);
 const { values: options } = parseArgs({
   options: {
     /** Lengths that are read in the prompt. */
@@ -35,12 +35,6 @@ const { values: options } = parseArgs({
 });
 const inRoot = (name: string) => fileURLToPath(new URL(`../${name}`, import.meta.url));
 const epochs = Number(options.epochs);
-
-interface Cost {
-  tokens: number;
-  seconds: number;
-  megabytes: number;
-}
 
 if (options.one !== undefined) {
   const [what, tokens] = options.one.split(':') as ['read' | 'train', string];
@@ -59,6 +53,7 @@ async function measureAll(what: 'read' | 'train', sizes: string): Promise<Cost[]
   for (const size of sizes.split(',')) {
     const output = await run(process.execPath, [fileURLToPath(import.meta.url), '--one', `${what}:${size}`]);
     costs.push(lastLine(output) as Cost);
+    console.log(what, costs.at(-1));
   }
   return costs;
 }
@@ -153,51 +148,4 @@ async function report(read: Cost[], trained: Cost[]): Promise<void> {
     '',
     '![Memory](cost-memory.svg)',
   ]);
-}
-
-type Fit = (points: readonly { x: number; y: number }[]) => (x: number) => number;
-
-function curveOf(name: string, colour: string, costs: readonly Cost[], fitTime: Fit): { time: Curve; memory: Curve } {
-  const curve = (value: (cost: Cost) => number, through: Fit): Curve => {
-    const fitted = through(costs.map((cost) => ({ x: cost.tokens, y: value(cost) })));
-    const points = lengths.map((x) => {
-      const cost = costs.find(({ tokens }) => tokens === x);
-      return cost === undefined ? { x, y: fitted(x), isMeasured: false } : { x, y: value(cost), isMeasured: true };
-    });
-    return { name, colour, points };
-  };
-  return { time: curve(({ seconds }) => seconds, fitTime), memory: curve(({ megabytes }) => megabytes, straight) };
-}
-
-const proportional: Fit = (points) => {
-  const last = points.at(-1)!;
-  return (x) => (last.y * x) / last.x;
-};
-
-/** a · x + b · x² through the last two points. */
-const quadratic: Fit = (points) => {
-  const [one, other] = points.slice(-2) as [(typeof points)[number], (typeof points)[number]];
-  const b = (other.y / other.x - one.y / one.x) / (other.x - one.x);
-  const a = one.y / one.x - b * one.x;
-  return (x) => a * x + b * x * x;
-};
-
-/** Through the last two points. */
-const straight: Fit = (points) => {
-  const [one, other] = points.slice(-2) as [(typeof points)[number], (typeof points)[number]];
-  const slope = Math.max(0, (other.y - one.y) / (other.x - one.x));
-  return (x) => other.y + slope * (x - other.x);
-};
-
-/** Where one session's reading takes as long as training once. */
-function crossing(reads: Curve, trains: Curve): string {
-  const at = lengths.findIndex((_, i) => reads.points[i]!.y >= trains.points[i]!.y);
-  const before = at - 1;
-  if (at < 0)
-    return `Up to ${lengths.at(-1)! / 1024}k tokens, reading once takes less time than training; training pays when it saves several readings.`;
-  if (before < 0) return 'Training takes less time than reading at every length.';
-  const gap = (i: number) => Math.log(reads.points[i]!.y / trains.points[i]!.y);
-  const share = gap(before) / (gap(before) - gap(at));
-  const tokens = lengths[before]! * 2 ** share;
-  return `The curves cross at about ${Math.round(tokens / 1024)}k tokens: beyond, training once takes less time than reading once.`;
 }
