@@ -1,8 +1,11 @@
-// `node dist/bench-repositories.js [--only semver,tar] [--minutes 5] [--probes 200] [--change-minutes 5] [--questions <folder>]`:
+// `node dist/bench-repositories.js [--only semver,tar] [--steps 1200] [--probes 200] [--change-minutes 5] [--questions <folder>]`:
 // what absorbing real repositories gives, written to bench/ABSORPTION.md.
 //   `lift eval` of each package, with the next one's adapter as the wrong one, in a process of its own
 //   edits, renames and removals of one of them (none with --change-minutes 0)
-// `--questions`: a folder that may hold <package>.jsonl with reference answers. JSON and HTML reports stay in .cache.
+// `--questions`: a folder that may hold <package>.jsonl with reference answers. It takes hours: what the same build measured
+// with the same options stays in .cache, with HTML reports, and is not measured again. `--only` measures some, and leaves
+// the others as they are there.
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -19,17 +22,17 @@ import { changes, factsOfChange, factsOfFolder, knownShare } from './repositorie
 import { absorptionPage, type ChangeRun, type MeasuredChange, type MeasuredRepository } from './repositories/page.ts';
 import { type FetchedRepository, fetchRepository, measuredPackages } from './repositories/repositories.ts';
 
-const defaults = { minutes: '5', probes: '200', 'change-minutes': '5' };
 const { values } = parseArgs({
   options: {
     only: { type: 'string', default: measuredPackages.map(({ name }) => name).join(',') },
-    minutes: { type: 'string', default: defaults.minutes },
-    probes: { type: 'string', default: defaults.probes },
-    'change-minutes': { type: 'string', default: defaults['change-minutes'] },
+    /** Of each training. */
+    steps: { type: 'string', default: '1200' },
+    probes: { type: 'string', default: '200' },
+    'change-minutes': { type: 'string', default: '5' },
     questions: { type: 'string' },
   },
 });
-const fullCommand = 'npm run build && node dist/bench-repositories.js';
+const changeMinutes = Number(values['change-minutes']);
 // Relative to the bundle in dist/.
 const projectFile = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 const cache = projectFile('.cache/bench');
@@ -37,6 +40,9 @@ const scratch = await mkdtemp(join(tmpdir(), 'lift-bench-'));
 const only = values.only.split(',');
 const unknown = only.filter((name) => !measuredPackages.some((one) => one.name === name));
 if (unknown.length > 0) throw new Error(`there is no package ${unknown.join(', ')} in the set`);
+const build = createHash('sha256')
+  .update(await readFile(projectFile('dist/cli.js')))
+  .digest('hex');
 
 try {
   const missing: string[] = [];
@@ -46,42 +52,76 @@ try {
     if (typeof found === 'string') missing.push(`${wanted.name}: ${found}`);
     else fetched.push(found);
   }
-  const repositories: MeasuredRepository[] = [];
-  const write = async (changed: ChangeRun | null) => {
-    const page = absorptionPage({ command: thisCommand(), fullCommand, repositories, missing, changes: changed });
+  let changed: ChangeRun | null = null;
+  const write = async () => {
+    const repositories: MeasuredRepository[] = [];
+    for (const { name, version } of fetched) {
+      const result = await keptResult<EvalResult>(name, optionsOf(name));
+      if (result !== null) repositories.push({ name, version, result });
+    }
+    const page = absorptionPage({ command: thisCommand(), repositories, missing, changes: changed });
     await writeFile(projectFile('bench/ABSORPTION.md'), page);
   };
   for (const [i, one] of fetched.entries()) {
-    if (!only.includes(one.name)) continue;
-    const result = await evaluated(one, fetched[(i + 1) % fetched.length]!);
-    repositories.push({ name: one.name, version: one.version, result });
-    // A run takes hours: what it has come to is on the page when it is stopped.
-    await write(null);
+    if (!only.includes(one.name) || (await keptResult(one.name, optionsOf(one.name))) !== null) continue;
+    await evaluate(one, fetched[(i + 1) % fetched.length]!);
+    await write();
   }
   const semver = fetched.find(({ name }) => name === 'semver');
-  const minutes = Number(values['change-minutes']);
-  await write(semver === undefined || minutes === 0 ? null : await measureChanges(semver, minutes));
+  if (semver !== undefined && changeMinutes > 0) {
+    const options = ['--change-minutes', String(changeMinutes)];
+    changed = await keptResult<ChangeRun>('changes', options);
+    if (changed === null) {
+      changed = await measureChanges(semver, changeMinutes);
+      await keep('changes', options, changed);
+    }
+  }
+  await write();
 } finally {
   await rm(scratch, { recursive: true, force: true });
 }
 
 /** Without the name of a folder, which says nothing elsewhere. */
 function thisCommand(): string {
-  const { only, minutes, probes, questions } = values;
+  const { steps, probes, questions } = values;
   const rest = questions === undefined ? '' : ' --questions <folder>';
-  return `node dist/bench-repositories.js --only ${only} --minutes ${minutes} --probes ${probes} --change-minutes ${values['change-minutes']}${rest}`;
+  return `node dist/bench-repositories.js --steps ${steps} --probes ${probes} --change-minutes ${changeMinutes}${rest}`;
 }
 
-async function evaluated({ name, folder }: FetchedRepository, other: FetchedRepository): Promise<EvalResult> {
-  const out = join(cache, 'absorption', name);
+/** Of `lift eval`, whatever folders it works in. */
+function optionsOf(name: string): string[] {
   const questions = values.questions === undefined ? null : resolve(values.questions, `${name}.jsonl`);
+  return [
+    ...['--steps', values.steps, '--probes', values.probes],
+    ...(questions !== null && existsSync(questions) ? ['--questions', questions] : []),
+  ];
+}
+
+async function evaluate({ name, folder }: FetchedRepository, other: FetchedRepository): Promise<void> {
+  const out = join(cache, 'absorption', name);
   await run(process.execPath, [
     projectFile('dist/cli.js'),
-    ...['eval', folder, '--adapter-of', other.folder, '--minutes', values.minutes, '--probes', values.probes],
+    ...['eval', folder, '--adapter-of', other.folder, ...optionsOf(name)],
     ...['--store', join(scratch, 'store'), '--out', out],
-    ...(questions !== null && existsSync(questions) ? ['--questions', questions] : []),
   ]);
-  return JSON.parse(await readFile(join(out, 'eval.json'), 'utf8'));
+  await keep(name, optionsOf(name), JSON.parse(await readFile(join(out, 'eval.json'), 'utf8')));
+}
+
+function keptFile(name: string): string {
+  return join(cache, 'absorption', name, 'measured.json');
+}
+
+async function keep(name: string, options: string[], result: unknown): Promise<void> {
+  await mkdir(join(cache, 'absorption', name), { recursive: true });
+  await writeFile(keptFile(name), JSON.stringify({ build, options, result }));
+}
+
+/** What this build measured with these options; null where it has not. */
+async function keptResult<T>(name: string, options: string[]): Promise<T | null> {
+  const text = await readFile(keptFile(name), 'utf8').catch(() => null);
+  if (text === null) return null;
+  const found = JSON.parse(text);
+  return found.build === build && found.options.join(' ') === options.join(' ') ? found.result : null;
 }
 
 /** Absorbs a copy, then changes and refreshes it again and again. */

@@ -36,7 +36,6 @@ export interface ChangeRun {
 
 export interface AbsorptionRun {
   command: string;
-  fullCommand: string;
   repositories: readonly MeasuredRepository[];
   missing: readonly string[];
   changes: ChangeRun | null;
@@ -45,15 +44,14 @@ export interface AbsorptionRun {
 const seed = 1;
 
 export function absorptionPage(run: AbsorptionRun): string {
-  const { command, fullCommand, repositories, missing, changes } = run;
+  const { command, repositories, missing, changes } = run;
   const machine = `${cpus()[0]?.model.trim()}, ${cpus().length} cores, Node ${process.version}, ${new Date().toISOString().slice(0, 10)}`;
   return `${[
     '# What absorbing gives',
-    `Written by \`${command}\`, and by nothing else. ${machine}.`,
-    `The whole set, about four hours on two cores: \`${fullCommand}\`.`,
+    `Written by \`${command}\` (after \`npm run build\`), and by nothing else. ${machine}.`,
     'Repositories that the embedded model has never seen (`scripts/pretrain/excluded.ts`), each with adapters trained for this alone. ' +
       'Probes are questions whose answers are true by construction, in wordings that training never uses; answers are greedy. ' +
-      '`wrong` is the adapter of the next repository of the list, trained as long. Intervals hold 95 % of resampled means.',
+      'Every training has the same number of steps. `wrong` is the adapter of the next repository of the list. Intervals hold 95 % of resampled means.',
     ...repositorySections(repositories),
     ...(changes === null ? [] : changeSection(changes)),
     ...(missing.length === 0 ? [] : ['## Left out', missing.map((reason) => `- ${reason}`).join('\n')]),

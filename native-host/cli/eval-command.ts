@@ -23,6 +23,7 @@ interface EvalCommandOptions extends SharedOptions {
   adapterOf?: string;
   minutes?: number;
   epochs?: number;
+  steps?: number;
   probes?: number;
   needles?: number;
   seed?: number;
@@ -46,6 +47,7 @@ export function addEvalCommand(program: Command, context: CliContext): void {
     .option('--adapter-of <folder>', "the other repository of the arm 'wrong', which is left out without it")
     .option('--minutes <n>', 'of each training (default: 3)', numberFrom(0.01, 100_000))
     .option('--epochs <n>', 'end each training after so many passes', integerFrom(1, 1000))
+    .option('--steps <n>', 'or after so many steps, the same on every machine', integerFrom(1, 10_000_000))
     .option('--probes <n>', 'how many questions to ask at most (default: 100)', integerFrom(1, 100_000))
     .option('--needles <n>', 'how many needles to hide in the text (default: 10)', integerFrom(0, 100))
     .option('--seed <n>', 'of everything that is random (default: 1)', integerFrom(0, 2 ** 32 - 1))
@@ -58,7 +60,7 @@ export function addEvalCommand(program: Command, context: CliContext): void {
 async function evalCommand(context: CliContext, named: string, options: EvalCommandOptions): Promise<void> {
   const folder = existingFolder(context, named);
   const { workingFolder, interrupt, stderr, stdout } = context;
-  const { arms, adapterKind, minutes, epochs, probes, needles, seed } = options;
+  const { arms, adapterKind, minutes, epochs, steps, probes, needles, seed } = options;
   if (arms?.includes('wrong') && options.adapterOf === undefined)
     throw new UsageError("The arm 'wrong' needs --adapter-of <folder>: another repository.");
   const request: EvalRequest & { adapterOf?: string } = {
@@ -66,6 +68,7 @@ async function evalCommand(context: CliContext, named: string, options: EvalComm
     ...(adapterKind === undefined ? {} : { adapterKinds: adapterKind }),
     ...(minutes === undefined ? {} : { minutes }),
     ...(epochs === undefined ? {} : { epochs }),
+    ...(steps === undefined ? {} : { steps }),
     ...(probes === undefined ? {} : { probes }),
     ...(needles === undefined ? {} : { needles }),
     ...(seed === undefined ? {} : { seed }),

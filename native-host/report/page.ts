@@ -14,11 +14,10 @@ export function reportPage(result: EvalResult): string {
   const { folder, model, modelParameters, device, window, documents, tokens, seed, budget, adapterOf } = result;
   const name = folder.split(/[\\/]/).at(-1) || folder;
   const title = `What ${model} knows of ${name}`;
-  const spent = budget.minutes === null ? counted(budget.epochs ?? 0, 'epoch') : duration(60 * budget.minutes);
   const facts = [
     `${folder}: ${counted(tokens, 'token')} in ${counted(documents, 'document')}`,
     `${model}, ${count(modelParameters)} parameters, on ${device}; at most ${count(window)} tokens of prompt and answer`,
-    `${spent} for each training; seed ${seed}${adapterOf === null ? '' : `; the wrong repository is ${adapterOf}`}`,
+    `${spentOf(budget)} for each training; seed ${seed}${adapterOf === null ? '' : `; the wrong repository is ${adapterOf}`}`,
   ];
   // The policy allows this style and nothing else, wherever the page is shown.
   const hash = createHash('sha256').update(style).digest('base64');
@@ -52,6 +51,15 @@ ${[
 }
 
 const shareOf = (value: number) => percent(value);
+
+function spentOf({ minutes, epochs, steps }: EvalResult['budget']): string {
+  const limits = [
+    ...(minutes === null ? [] : [duration(60 * minutes)]),
+    ...(epochs === null ? [] : [counted(epochs, 'epoch')]),
+    ...(steps === null ? [] : [counted(steps, 'step')]),
+  ];
+  return `${limits.length > 1 ? 'At most ' : ''}${limits.join(' and ')}`;
+}
 
 function armSection({ arms }: EvalResult): string {
   const number = (title: string) => ({ title, isNumber: true });

@@ -43,6 +43,8 @@ export interface LiftBudget {
   epochs: number;
   /** Whatever comes first. */
   minutes: number;
+  /** Of the optimizer, since the adapter was empty; the same on every machine. None where missing. */
+  steps?: number;
   /** Ends early when an epoch raises the measured share of tokens predicted right by less than this. */
   smallestGain: number;
   /** Ends early when the measured share has reached this. */
@@ -125,7 +127,7 @@ export async function lift(
     if (position.batch === 0) {
       // An only epoch has to have both.
       const hasStages = curriculum.hasSegments && budget.epochs - position.epoch > 1;
-      const isEarly = !position.withQuestions && shareDone(position, 0, budget) < settings.segmentShare;
+      const isEarly = !position.withQuestions && shareDone(position, 0, trainer.step, budget) < settings.segmentShare;
       position.withQuestions = curriculum.hasQuestions && !(hasStages && isEarly);
     }
     const epoch = await epochFrom(curriculum, settings, position, control);
@@ -133,7 +135,7 @@ export async function lift(
     while (epoch.share < 1) {
       await control.whileRunning();
       if (control.signal.aborted) return { end: 'cancelled', position };
-      const done = shareDone(position, epoch.share, budget);
+      const done = shareDone(position, epoch.share, trainer.step, budget);
       if (done >= 1) return { end: 'budget', position };
       const group = epoch.next(settings.batchesPerStep);
       const started = control.clock();
@@ -238,9 +240,14 @@ function* map<T, U>(items: Iterable<T>, change: (item: T) => U): Generator<U> {
   for (const item of items) yield change(item);
 }
 
-/** Share of the budget that is spent, by epochs or by time, whichever is more. */
-function shareDone({ epoch, seconds }: LiftPosition, ofEpoch: number, { epochs, minutes }: LiftBudget): number {
-  return Math.max((epoch + ofEpoch) / epochs, seconds / 60 / minutes);
+/** Share of the budget that is spent, by epochs, time or steps, whichever is most. */
+function shareDone(
+  { epoch, seconds }: LiftPosition,
+  ofEpoch: number,
+  step: number,
+  { epochs, minutes, steps = Number.POSITIVE_INFINITY }: LiftBudget,
+): number {
+  return Math.max((epoch + ofEpoch) / epochs, seconds / 60 / minutes, step / steps);
 }
 
 /** Warm-up over twenty steps, then a linear fall to `lastRate`. */

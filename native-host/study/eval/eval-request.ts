@@ -10,9 +10,10 @@ export interface EvalRequest {
   arms?: readonly ArmName[];
   /** The one that suits the model's size unless told. */
   adapterKinds?: readonly AdapterKind[];
-  /** For each training; the minutes are 3 where neither is given. */
+  /** For each training; the minutes are 3 where nothing is given. Steps are the same on every machine. */
   minutes?: number;
   epochs?: number;
+  steps?: number;
   probes?: number;
   needles?: number;
   seed?: number;

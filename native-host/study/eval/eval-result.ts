@@ -98,7 +98,7 @@ export interface EvalResult {
   tokens: number;
   seed: number;
   /** What each training was given. */
-  budget: { minutes: number | null; epochs: number | null };
+  budget: { minutes: number | null; epochs: number | null; steps: number | null };
   base: Pick<TrainingResult, 'nextTokenAccuracy' | 'trainedWordings' | 'general'>;
   arms: ArmResult[];
   trainings: TrainingResult[];

@@ -54,7 +54,7 @@ interface TrainedArm {
 
 class Evaluation {
   private readonly seed: number;
-  private readonly budget: { minutes?: number; epochs?: number };
+  private readonly budget: Pick<EvalRequest, 'minutes' | 'epochs' | 'steps'>;
   private readonly measured: MeasuredArm[] = [];
   private readonly trainings: TrainingResult[] = [];
 
@@ -67,11 +67,13 @@ class Evaluation {
     private readonly request: EvalRequest,
     private readonly control: EvalControl,
   ) {
-    const { minutes, epochs } = request;
+    const { minutes, epochs, steps } = request;
     this.seed = request.seed ?? defaults.seed;
     this.budget = {
-      ...(epochs === undefined ? { minutes: minutes ?? defaults.minutes } : { epochs }),
+      ...(epochs === undefined && steps === undefined ? { minutes: minutes ?? defaults.minutes } : {}),
       ...(minutes === undefined ? {} : { minutes }),
+      ...(epochs === undefined ? {} : { epochs }),
+      ...(steps === undefined ? {} : { steps }),
     };
   }
 
@@ -100,7 +102,11 @@ class Evaluation {
       documents: subject.repository.documents.length,
       tokens: subject.repository.tokenCount,
       seed,
-      budget: { minutes: this.budget.minutes ?? null, epochs: this.budget.epochs ?? null },
+      budget: {
+        minutes: this.budget.minutes ?? null,
+        epochs: this.budget.epochs ?? null,
+        steps: this.budget.steps ?? null,
+      },
       base,
       arms: this.measured.map(({ result }) => result),
       trainings: this.trainings,

@@ -2,7 +2,7 @@
 import { adapterLayout, initialAdapter } from '../../model/adapter-init.ts';
 import type { BaseModel } from '../../model/open-model.ts';
 import type { Device } from '../../runtime/device.ts';
-import { type LiftPosition, lift, startPosition } from '../../train/lift.ts';
+import { type LiftBudget, type LiftPosition, lift, startPosition } from '../../train/lift.ts';
 import type { Lesson } from '../../train/material.ts';
 import type { Measurable } from '../../train/measure.ts';
 import type { Recipe } from '../../train/recipe.ts';
@@ -16,6 +16,7 @@ export interface TrainingBudget {
   /** As `lift absorb` takes them; the recipe's own where both are missing. */
   minutes?: number;
   epochs?: number;
+  steps?: number;
   seed: number;
 }
 
@@ -62,7 +63,7 @@ export async function trainAdapter(
   try {
     await measure(startPosition);
     const curriculum = fullCurriculum(lessons, recipe, { byParts: budget.epochs === undefined });
-    const allowed = fullBudget(recipe, budget);
+    const allowed = budgetOf(recipe, budget);
     allowed.epochs += curriculum.epochsOfParts;
     const { position } = await lift(trainer, curriculum, { ...recipe.full, seed }, allowed, {
       signal: watch.signal,
@@ -97,6 +98,12 @@ export async function trainAdapter(
   } finally {
     await trainer.close();
   }
+}
+
+function budgetOf(recipe: Recipe, { seed: _, steps, ...rest }: TrainingBudget): LiftBudget {
+  if (steps === undefined) return fullBudget(recipe, rest);
+  // Who asks for steps gets them, however long they take.
+  return { ...fullBudget(recipe, { minutes: Number.POSITIVE_INFINITY, ...rest }), steps };
 }
 
 /** At most so many, evenly spread, the last one among them. */

@@ -60,7 +60,7 @@ export const evalResult: EvalResult = {
   documents: 12,
   tokens: 9400,
   seed: 1,
-  budget: { minutes: 1, epochs: null },
+  budget: { minutes: 1, epochs: null, steps: null },
   base: { nextTokenAccuracy: 0.31, trainedWordings: 0.06, general: { code: 2.4, prose: 4.4, chat: 5.4 } },
   arms: [arm('base', 0.05), arm('lift', 0.6)],
   trainings: [training],

@@ -132,10 +132,20 @@ describe('an evaluation', () => {
 
   test('is plain JSON, and tells how it goes', () => {
     expect(JSON.parse(JSON.stringify(result))).toEqual(result);
-    expect(result).toMatchObject({ format: 1, window: 512, seed: 5, budget: { minutes: null, epochs: 16 } });
+    expect(result).toMatchObject({ format: 1, window: 512, seed: 5, budget: { minutes: null, epochs: 16, steps: null } });
     const stages = new Set(reports.map(({ stage, name }) => `${stage} ${name}`));
     for (const stage of ['measuring base', 'training segments', 'answering lift+rag']) expect(stages).toContain(stage);
   });
+});
+
+test('every training gets the same steps where steps are asked for', async () => {
+  const folder = await fixture.repository('steps', { 'src/alpha.ts': moduleText('alpha', 1) });
+  const small = await readRepository(folder, fixture.model.tokenizer, null);
+  const control = { signal: new AbortController().signal, onProgress: () => {} };
+  const request: EvalRequest = { arms: ['lift-segments', 'lift-questions', 'lift'], steps: 7, probes: 4, needles: 0 };
+  const measured = await evaluate(fixture.device, fixture.model, { repository: small, other: null }, request, control);
+  expect(measured.budget).toEqual({ minutes: null, epochs: null, steps: 7 });
+  expect(measured.trainings.map(({ steps }) => steps)).toEqual([7, 7, 7]);
 });
 
 test('what is learned shows in every way that it is measured', async () => {
