@@ -11,7 +11,7 @@ import { Decoder } from '../native-host/generate/decode.ts';
 import { sampler } from '../native-host/generate/sampler.ts';
 import { adapterLayout, initialAdapter } from '../native-host/model/adapter-init.ts';
 import { openOnnxDevice } from '../native-host/runtime/onnx/onnx-device.ts';
-import { tokensOfEpoch } from '../native-host/study/estimate.ts';
+import { tokensOfEpochs } from '../native-host/study/estimate.ts';
 import { pack } from '../native-host/train/packing.ts';
 import { recipeFor } from '../native-host/train/recipe.ts';
 import { Trainer } from '../native-host/train/trainer.ts';
@@ -25,10 +25,10 @@ const { values: options } = parseArgs({
   options: {
     /** Lengths that are read in the prompt. */
     measured: { type: 'string', default: '1024,2048,4096,8192,16384' },
-    /** Lengths that are trained, an epoch of each. */
+    /** Lengths that are trained, as many batches of each as one epoch has. */
     trained: { type: 'string', default: '1024,4096' },
     /** Epochs that an absorption takes. */
-    epochs: { type: 'string', default: '4' },
+    epochs: { type: 'string', default: '12' },
     /** What the process that measures one does: read:<tokens> or train:<tokens>. */
     one: { type: 'string' },
   },
@@ -41,17 +41,20 @@ if (options.one !== undefined) {
   console.log(JSON.stringify(await (what === 'read' ? reading : training)(Number(tokens))));
 } else {
   const read = await measureAll('read', options.measured);
-  const trained = (await measureAll('train', options.trained)).map((cost) => ({
-    ...cost,
-    seconds: epochs * cost.seconds,
-  }));
+  const trained = await measureAll('train', options.trained);
   await report(read, trained);
 }
 
 async function measureAll(what: 'read' | 'train', sizes: string): Promise<Cost[]> {
   const costs: Cost[] = [];
   for (const size of sizes.split(',')) {
-    const output = await run(process.execPath, [fileURLToPath(import.meta.url), '--one', `${what}:${size}`]);
+    const output = await run(process.execPath, [
+      fileURLToPath(import.meta.url),
+      '--one',
+      `${what}:${size}`,
+      '--epochs',
+      options.epochs,
+    ]);
     costs.push(lastLine(output) as Cost);
     console.log(what, costs.at(-1));
   }
@@ -75,7 +78,7 @@ async function reading(tokens: number): Promise<Cost> {
   return { tokens, seconds, megabytes };
 }
 
-/** An epoch of what is trained on a text of so many tokens: overlapping segments, and questions. */
+/** The epochs of an absorption of so many tokens, by the rate of a part of them. */
 async function training(tokens: number): Promise<Cost> {
   const model = await openBenchModel(shapeName, inRoot('.cache/bench'));
   const recipe = recipeFor(model.parameters, model.config.maxPositionEmbeddings);
@@ -93,14 +96,15 @@ async function training(tokens: number): Promise<Cost> {
     return pack(items, shape)[0]!;
   };
   await trainer.accumulate(batchOf(0), 1);
-  const batches = Math.ceil(tokensOfEpoch(recipe, tokens) / (shape.rows * shape.length));
+  const batches = Math.ceil(tokensOfEpochs(recipe, tokens, epochs) / (shape.rows * shape.length));
+  const measured = Math.ceil(batches / epochs);
   const started = performance.now();
-  for (let i = 1; i <= batches; i++) {
+  for (let i = 1; i <= measured; i++) {
     const batch = batchOf(i);
     await trainer.accumulate(batch, batch.totalWeight);
-    if (i % batchesPerStep === 0 || i === batches) await trainer.takeStep(learningRate);
+    if (i % batchesPerStep === 0 || i === measured) await trainer.takeStep(learningRate);
   }
-  const seconds = (performance.now() - started) / 1000;
+  const seconds = ((performance.now() - started) / 1000) * (batches / measured);
   const megabytes = peakMegabytes();
   await trainer.close();
   await device.close();
@@ -135,7 +139,7 @@ async function report(read: Cost[], trained: Cost[]): Promise<void> {
   await writeSection('cost', [
     `Command: \`node dist/bench-cost.js --measured ${options.measured} --trained ${options.trained} --epochs ${epochs}\`. Shape ${shapeName}, random weights, cpu.`,
     'Reading: from the text to the first token after it, which each new conversation waits for. Training: once for each change of',
-    `the text, ${epochs} epochs of overlapping segments and of questions; an answer then waits for its own prompt alone. ≈: computed, reading`,
+    `the text, ${epochs} epochs, each of nearly all of it and of questions; an answer then waits for its own prompt alone. ≈: computed, reading`,
     'with a term for each token and one for each pair of tokens, training in proportion.',
     '',
     '| text | reading | training | memory, reading | memory, training |',

@@ -44,6 +44,9 @@ export async function measureVersion(
     );
     const facts = (await chosenFacts(repository, recipe)).filter(({ path }) => visited.has(path));
     const probes = probesOf(facts, mostProbes);
+    function* itemsOf(paths: Iterable<string>) {
+      for (const path of paths) yield* recallItems(model, path, tokens.get(path)!, recipe.segmentLength);
+    }
     const score = async (arm: Adapter | null) => {
       const measurable = await openMeasurable(device, model, arm, shape);
       const exact = async (kind: 'trained' | 'heldBack') => {
@@ -52,11 +55,9 @@ export async function measureVersion(
         return answers.filter(Boolean).length / Math.max(1, probes.length);
       };
       let known = 0;
-      for (const path of arm === null ? [] : visited) {
-        const items = recallItems(model, path, tokens.get(path)!, recipe.segmentLength);
-        const count = (await measureItems(measurable, items, shape)).get(path);
-        if (count !== undefined) known += (tokens.get(path)!.length * count.correct) / count.counted;
-      }
+      const counts = await measureItems(measurable, arm === null ? [] : itemsOf(visited), shape);
+      for (const [path, { correct, counted }] of counts)
+        known += (tokens.get(path as string)!.length * correct) / counted;
       const scores = { share: known / tokenCount, trained: await exact('trained'), heldBack: await exact('heldBack') };
       await measurable.close();
       return scores;

@@ -20,6 +20,7 @@ const programs = {
   'bench-absorption': 'bench/absorption.ts',
   'bench-repositories': 'bench/repositories.ts',
   'bench-scaling': 'bench/scaling.ts',
+  'bench-scale': 'bench/scale.ts',
   'bench-order': 'bench/order.ts',
   'bench-recomputation': 'bench/recomputation.ts',
   'bench-weight-forms': 'bench/weight-forms.ts',

@@ -114,7 +114,11 @@ function everything(situation: Situation, learned: Ledger, replaces: LoadedVersi
     budget.epochs += Math.max(0, from.epoch - curriculum.epochsOfParts);
     from = { ...from, seconds: 0, trainedTokens: 0 };
   }
-  if (!goesOnInEpoch) from = { ...from, epoch: Math.min(from.epoch, budget.epochs - 1), batch: 0 };
+  if (!goesOnInEpoch) {
+    // What is new has to be visited whole.
+    const epoch = curriculum.roundsBegin(Math.min(from.epoch, budget.epochs - 1));
+    from = { ...from, epoch, batch: 0, visited: isSameTree ? from.visited : 'nothing' };
+  }
   const visited = isSameTree ? lessons.filter((lesson) => wasVisited(lesson, from)) : [];
   return {
     work: 'full',

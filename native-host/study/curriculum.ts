@@ -6,14 +6,16 @@ import type { Recipe } from '../train/recipe.ts';
 import type { LessonPlan } from './ledger.ts';
 
 export interface FullCurriculum extends Curriculum {
-  /** How many epochs come before the first that visits everything. */
+  /** How many epochs come before the first that is of everything. */
   epochsOfParts: number;
+  /** Where the epochs began that together visit all of what this one goes through. */
+  roundsBegin(number: number): number;
 }
 
 export interface FullOptions {
-  /** What the first epoch may leave out. */
+  /** What the first epochs may leave out, those that together visit everything or a first part of it. */
   known?: ReadonlySet<Lesson>;
-  /** Whether a large corpus is gone through by its most important part first. */
+  /** Whether each epoch visits a part of the segments, and a large corpus is gone through by its most important part first. */
   byParts?: boolean;
 }
 
@@ -21,6 +23,8 @@ export interface FullOptions {
  * Everything, each question in several wordings. The lessons come in order of importance, and so does the first epoch.
  * One pass teaches little: of a large corpus the most important part is gone through several times, then a part twice
  * as large that holds it, and so on to the whole. Whenever that is stopped, what matters most is known well.
+ * Segments overlap, each token being in two or three of them: an epoch visits every third, the next one others, and each is
+ * nearly all of the text. What that saves is better spent on questions: bench/RESULTS.md.
  */
 export function fullCurriculum(
   lessons: readonly Lesson[],
@@ -29,26 +33,34 @@ export function fullCurriculum(
 ): FullCurriculum {
   const parts = byParts ? partsOf(lessons) : [];
   const epochsOfParts = parts.length * epochsOfPart;
+  const overlap = Math.round(recipe.segmentLength / recipe.stride);
+  const segmentCount = lessons.reduce((count, { kind }) => count + Number(kind === 'segment'), 0);
+  const rounds = byParts && segmentCount > overlap ? overlap : 1;
+  const roundsBegin = (number: number) =>
+    number < epochsOfParts ? number - (number % epochsOfPart) : Math.min(number, epochsOfParts);
   const visitsOf = (number: number, withQuestions: boolean): Lesson[] => {
     const part = parts[Math.floor(number / epochsOfPart)];
     let visited = part === undefined ? lessons : lessons.filter(({ path }) => part.has(path));
-    if (number === 0) visited = visited.filter((lesson) => !known.has(lesson));
-    const segments = ofKind(visited, 'segment');
+    if (number < rounds) visited = visited.filter((lesson) => !known.has(lesson));
+    const round = (number - roundsBegin(number)) % rounds;
+    const segments = ofKind(visited, 'segment').filter((_, i) => i % rounds === round);
     return withQuestions ? [...segments, ...asked(visited, recipe.wordingsPerEpoch)] : segments;
   };
   return {
     epochsOfParts,
+    roundsBegin,
     hasSegments: lessons.some((lesson) => lesson.kind === 'segment' && !known.has(lesson)),
     hasQuestions: lessons.some(({ kind }) => kind === 'question'),
     epoch: (number, withQuestions) => ({
       visits: visitsOf(number, withQuestions),
       inOrder: number === 0,
-      isWhole: number >= epochsOfParts,
+      isWhole: number >= epochsOfParts + rounds - 1,
     }),
   };
 }
 
 const tokensOfFirstPart = 64_000;
+/** As many as visit all segments. */
 const epochsOfPart = 3;
 
 /** The documents of each part but the last, which is everything. */

@@ -13,7 +13,7 @@ import type { Repository } from './repository.ts';
 /** A question with its answer and the chat form around both, as the embedded model's tokenizer counts them. */
 const tokensOfQuestion = 50;
 /** Absorbing seldom needs more: by then another epoch gains too little. */
-const usualEpochs = 8;
+const usualEpochs = 12;
 const trialSteps = 3;
 // Vectors: the two newest versions, and a checkpoint's three twice, since the next one is written before one goes.
 const storedVectors = 2 + 2 * 3;
@@ -30,7 +30,7 @@ export async function estimateAbsorption(
   const { recipe } = fitToMemory(recipeForCorpus(model, tokenCount, asked, null).recipe);
   const layout = adapterLayout(model.config, recipe.adapter);
   const rate = tokenCount === 0 ? 1 : await trainedTokensPerSecond(device, model, recipe);
-  const seconds = (usualEpochs * tokensOfEpoch(recipe, tokenCount)) / rate;
+  const seconds = tokensOfEpochs(recipe, tokenCount, usualEpochs) / rate;
   return {
     documents: documents.length,
     tokens: tokenCount,
@@ -40,11 +40,12 @@ export async function estimateAbsorption(
   };
 }
 
-/** Tokens that an epoch over a corpus of so many trains: segments overlap, and each question is asked in several wordings. */
-export function tokensOfEpoch(recipe: Recipe, tokenCount: number): number {
+/** Tokens that so many epochs over a corpus of so many train: segments of nearly all of it, and questions in several wordings. */
+export function tokensOfEpochs(recipe: Recipe, tokenCount: number, epochs: number): number {
   const { segmentLength, stride, questionsPerThousandTokens, wordingsPerEpoch } = recipe;
   const asked = (tokenCount / 1000) * questionsPerThousandTokens * wordingsPerEpoch;
-  return tokenCount * (segmentLength / stride) + asked * tokensOfQuestion;
+  const ofSegments = (tokenCount * segmentLength) / stride / Math.round(segmentLength / stride);
+  return epochs * (ofSegments + asked * tokensOfQuestion);
 }
 
 async function trainedTokensPerSecond(device: Device, model: BaseModel, recipe: Recipe): Promise<number> {

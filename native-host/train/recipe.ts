@@ -46,9 +46,9 @@ export function recipeFor(parameters: number, window: number, kind?: AdapterKind
     contextTokens,
     answerWeight: 3,
     questionsPerThousandTokens: 40,
-    wordingsPerEpoch: 2,
-    full: { shape, batchesPerStep: tiny ? 1 : 16, learningRate, lastRate: 0.02, segmentShare: 0.2 },
-    fullBudget: { epochs: 16, minutes: 60, smallestGain: 0.003, enough: 0.99 },
+    wordingsPerEpoch: 4,
+    full: { shape, batchesPerStep: tiny ? 1 : 16, learningRate, lastRate: 0.02, segmentShare: 0 },
+    fullBudget: { epochs: 24, minutes: 60, smallestGain: 0.002, enough: 0.99 },
     refresh: { shape, batchesPerStep: tiny ? 1 : 4, learningRate: learningRate / 4, lastRate: 0.1, segmentShare: 0 },
     refreshBudget: { epochs: 40, minutes: 2, smallestGain: -1, enough: 1 },
   };

@@ -26,26 +26,60 @@ function corpusOf(documents: number): Lesson[] {
 
 const pathsIn = (visits: readonly Lesson[]) => new Set(visits.map(({ path }) => path)).size;
 
-test('a corpus of ordinary size is gone through in order, then as a whole', () => {
+test('a corpus of ordinary size is gone through in order, then as it comes', () => {
   const lessons = corpusOf(20);
   const { epoch, epochsOfParts } = fullCurriculum(lessons, recipe, { byParts: true });
   expect(epochsOfParts).toBe(0);
-  expect(epoch(0, false, uniform)).toEqual({ visits: lessons.slice(0, 20), inOrder: true, isWhole: true });
+  const first = epoch(0, false, uniform);
+  expect(first.inOrder).toBe(true);
+  expect(first.visits).toEqual(lessons.slice(0, 20).filter((_, i) => i % 3 === 0));
   const later = epoch(1, true, uniform);
-  expect(later).toMatchObject({ inOrder: false, isWhole: true });
-  expect(later.visits).toHaveLength(20 + 20 * recipe.wordingsPerEpoch);
+  expect(later.inOrder).toBe(false);
+  expect(later.visits.filter(({ kind }) => kind === 'question')).toHaveLength(20 * recipe.wordingsPerEpoch);
 });
 
 test('of a large one the most important part comes first, then ever larger ones that hold it, then everything', () => {
   const lessons = corpusOf(1000);
   const { epoch, epochsOfParts } = fullCurriculum(lessons, recipe, { byParts: true });
-  const epochs = Array.from({ length: epochsOfParts + 1 }, (_, number) => epoch(number, true, uniform));
-  const sizes = [...[64, 64, 64], ...[128, 128, 128], ...[256, 256, 256], 1000];
+  const epochs = Array.from({ length: epochsOfParts + 3 }, (_, number) => epoch(number, true, uniform));
+  const sizes = [64, 128, 256, 1000].flatMap((size) => [size, size, size]);
   expect(epochs.map(({ visits }) => pathsIn(visits))).toEqual(sizes);
-  expect(epochs.map(({ isWhole }) => isWhole)).toEqual(sizes.map((size) => size === 1000));
-  for (const { visits } of epochs) expect(visits[0]).toBe(lessons[0]);
+  expect(epochs.map(({ isWhole }) => isWhole)).toEqual(sizes.map((_, i) => i === sizes.length - 1));
+  for (const { visits } of epochs) expect(visits.some(({ path }) => path === 'document0')).toBe(true);
   const { visits } = epoch(3, true, uniform);
   expect(visits.filter(({ kind }) => kind === 'question')).toHaveLength(128 * recipe.wordingsPerEpoch);
+});
+
+test('each epoch visits every third segment, and three of them all', () => {
+  const lessons = corpusOf(20);
+  const { epoch, roundsBegin } = fullCurriculum(lessons, recipe, { byParts: true });
+  const segmentsOf = (number: number) => epoch(number, true, uniform).visits.filter(({ kind }) => kind === 'segment');
+  expect(Math.round(recipe.segmentLength / recipe.stride)).toBe(3);
+  expect([0, 1, 2].map((number) => segmentsOf(number).length)).toEqual([7, 7, 6]);
+  expect(new Set([0, 1, 2].flatMap(segmentsOf)).size).toBe(20);
+  expect(segmentsOf(3)).toEqual(segmentsOf(0));
+  expect([0, 1, 2, 3].map((number) => epoch(number, true, uniform).isWhole)).toEqual([false, false, true, true]);
+  expect([0, 1, 7].map(roundsBegin)).toEqual([0, 0, 0]);
+});
+
+test('three epochs of each part of a large corpus visit all its segments', () => {
+  const lessons = corpusOf(1000);
+  const { epoch, epochsOfParts, roundsBegin } = fullCurriculum(lessons, recipe, { byParts: true });
+  const segmentsIn = (numbers: readonly number[]) =>
+    new Set(numbers.flatMap((number) => epoch(number, false, uniform).visits)).size;
+  expect([segmentsIn([0]), segmentsIn([0, 1, 2]), segmentsIn([3, 4, 5])]).toEqual([22, 64, 128]);
+  expect(segmentsIn([epochsOfParts, epochsOfParts + 1, epochsOfParts + 2])).toBe(1000);
+  expect([1, 5, 8, epochsOfParts, epochsOfParts + 2].map(roundsBegin)).toEqual([0, 3, 6, 9, 9]);
+});
+
+test('who asks for passes gets passes', () => {
+  const lessons = corpusOf(20);
+  const { epoch } = fullCurriculum(lessons, recipe);
+  for (const number of [0, 1]) {
+    const { visits, isWhole } = epoch(number, false, uniform);
+    expect(visits).toEqual(lessons.slice(0, 20));
+    expect(isWhole).toBe(true);
+  }
 });
 
 test('what is known is left out of the first epoch alone', () => {

@@ -132,7 +132,12 @@ describe('an evaluation', () => {
 
   test('is plain JSON, and tells how it goes', () => {
     expect(JSON.parse(JSON.stringify(result))).toEqual(result);
-    expect(result).toMatchObject({ format: 1, window: 512, seed: 5, budget: { minutes: null, epochs: 16, steps: null } });
+    expect(result).toMatchObject({
+      format: 1,
+      window: 512,
+      seed: 5,
+      budget: { minutes: null, epochs: 16, steps: null },
+    });
     const stages = new Set(reports.map(({ stage, name }) => `${stage} ${name}`));
     for (const stage of ['measuring base', 'training segments', 'answering lift+rag']) expect(stages).toContain(stage);
   });
