@@ -1,14 +1,15 @@
 /** All adapters on this machine: `<store root>/adapters/<repository key>/<base model key>/`. */
 import { randomBytes } from 'node:crypto';
-import { readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { rename, rm, rmdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { AdapterKind } from '../model/adapter-layout.ts';
 import { AdapterFolder, type AdapterFolderOptions } from './adapter-folder.ts';
 import { namesIn, retryWhileBusy } from './atomic-file.ts';
-import { FolderState } from './folder-state.ts';
+import { bytesIn, foldersIn } from './folder-contents.ts';
+import { type AdapterIdentity, FolderState } from './folder-state.ts';
 import { type LockHolder, lockHolder } from './lock.ts';
 import { type AdapterVersion, manifestFile } from './manifest.ts';
-import { checkedKey, realFolder, repositoryKeyOf } from './repository-key.ts';
+import { checkedKey, isOfRepository, packageKeyOf, realFolder, repositoryKeyOf } from './repository-key.ts';
 import { DiskFullError, noSuchAdapter, StoreError } from './store-error.ts';
 
 export interface RepositoryEntry {
@@ -18,6 +19,8 @@ export interface RepositoryEntry {
   path: string;
   /** The repository's folder; null if no manifest can be read. */
   folder: string | null;
+  /** The package's folder in it, where the adapter is of one package alone. */
+  package: string | null;
   kind: AdapterKind | null;
   versions: AdapterVersion[];
   current: number | null;
@@ -67,10 +70,13 @@ export class Store {
 
   /** The adapter of the repository in `folder` for one base model; nothing is created before something is saved. */
   adapter(folder: string, baseModelKey: string): AdapterFolder {
-    const repositoryKey = repositoryKeyOf(folder);
-    const opened = this.#open(repositoryKey, checkedKey(baseModelKey, 'key of a base model'), realFolder(folder));
-    this.#opened.set(opened.state.path, opened);
-    return opened.folder;
+    return this.#adapter({ repositoryKey: repositoryKeyOf(folder), baseModelKey, folder: realFolder(folder) });
+  }
+
+  /** As `adapter`, of one package of it: `packageFolder` is relative and '/'-separated, '.' for what is in no package. */
+  packageAdapter(folder: string, packageFolder: string, baseModelKey: string): AdapterFolder {
+    const repositoryKey = packageKeyOf(repositoryKeyOf(folder), packageFolder);
+    return this.#adapter({ repositoryKey, baseModelKey, folder: realFolder(folder), package: packageFolder });
   }
 
   /** Every adapter, damaged ones with what is wrong. Sorted by repository and base model. */
@@ -78,7 +84,9 @@ export class Store {
     const entries: RepositoryEntry[] = [];
     for (const repositoryKey of await foldersIn(this.#adapters)) {
       for (const baseModelKey of await foldersIn(join(this.#adapters, repositoryKey))) {
-        entries.push(await this.#entry(repositoryKey, baseModelKey));
+        const entry = await this.#entry(repositoryKey, baseModelKey);
+        // Where nothing was learned, or each package has an adapter of its own, the folder holds notes alone.
+        if (entry.created !== null || entry.problems.length > 0) entries.push(entry);
       }
     }
     return entries;
@@ -127,7 +135,7 @@ export class Store {
     const kept = keptFolder === undefined ? null : repositoryKeyOf(keptFolder);
     for (const { repositoryKey, baseModelKey, bytes } of entries.toSorted(byLastUse)) {
       if (total <= quotaBytes) return removed;
-      if (repositoryKey === kept) continue;
+      if (kept !== null && isOfRepository(repositoryKey, kept)) continue;
       if ((await unlessRefused(() => this.#deleteOne(repositoryKey, baseModelKey))) === null) continue;
       total -= bytes;
       removed.push({ repositoryKey, baseModelKey, version: null, bytes });
@@ -159,12 +167,19 @@ export class Store {
     return join(this.root, 'adapters');
   }
 
-  /** `folder` is only needed where a first manifest may be written. */
-  #open(repositoryKey: string, baseModelKey: string, folder = ''): OpenedFolder {
+  #adapter(identity: AdapterIdentity): AdapterFolder {
+    checkedKey(identity.baseModelKey, 'key of a base model');
+    const opened = this.#open(identity.repositoryKey, identity.baseModelKey, identity);
+    this.#opened.set(opened.state.path, opened);
+    return opened.folder;
+  }
+
+  /** `identity` is only needed where a first manifest may be written. */
+  #open(repositoryKey: string, baseModelKey: string, identity?: AdapterIdentity): OpenedFolder {
     const path = join(this.#adapters, repositoryKey, baseModelKey);
     const opened = this.#opened.get(path);
     if (opened !== undefined) return opened;
-    const state = new FolderState(path, { repositoryKey, baseModelKey, folder });
+    const state = new FolderState(path, identity ?? { repositoryKey, baseModelKey, folder: '' });
     return { state, folder: new AdapterFolder(state, this.#options) };
   }
 
@@ -184,6 +199,7 @@ export class Store {
       baseModelKey,
       path,
       folder: manifest?.folder ?? null,
+      package: manifest?.package ?? null,
       kind: manifest?.kind ?? null,
       versions: manifest?.versions ?? [],
       current: manifest?.current ?? null,
@@ -229,31 +245,4 @@ async function unlessRefused<T>(action: () => Promise<T>): Promise<T | null> {
     if (error instanceof StoreError && !(error instanceof DiskFullError)) return null;
     throw error;
   }
-}
-
-async function foldersIn(path: string): Promise<string[]> {
-  const entries = await readdir(path, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return [];
-    throw error;
-  });
-  return entries
-    .filter((entry) => entry.isDirectory())
-    .map(({ name }) => name)
-    .sort();
-}
-
-/** Files that vanish meanwhile count nothing. */
-async function bytesIn(path: string): Promise<number> {
-  let bytes = 0;
-  const entries = await readdir(path, { withFileTypes: true }).catch(() => []);
-  for (const entry of entries) {
-    const inner = join(path, entry.name);
-    if (entry.isDirectory()) bytes += await bytesIn(inner);
-    else if (entry.isFile())
-      bytes += await stat(inner).then(
-        ({ size }) => size,
-        () => 0,
-      );
-  }
-  return bytes;
 }

@@ -11,6 +11,8 @@ export interface AdapterIdentity {
   baseModelKey: string;
   /** The repository's folder, absolute. */
   folder: string;
+  /** Of an adapter of one package: see Manifest. */
+  package?: string;
 }
 
 export class FolderState {

@@ -47,6 +47,8 @@ export interface Manifest {
   repositoryKey: string;
   /** The repository's folder, absolute. */
   folder: string;
+  /** Of an adapter of one package: its folder in the repository, '.' for what lies outside of all packages. */
+  package?: string;
   created: string;
   current: number | null;
   previous: number | null;

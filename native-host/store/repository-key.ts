@@ -23,11 +23,22 @@ export function repositoryKeyOf(folder: string): string {
   return `${name === '' ? 'root' : name}-${createHash('sha256').update(real).digest('hex').slice(0, 12)}`;
 }
 
+/** Of a package of a repository: no folder of its own has such a key, whatever its name. */
+export function packageKeyOf(repositoryKey: string, packageFolder: string): string {
+  const name = packageFolder.replace(/[^A-Za-z0-9_-]+/g, '-').replace(/^-+|-+$/g, '').slice(-32);
+  return `${repositoryKey}+${name}-${createHash('sha256').update(packageFolder).digest('hex').slice(0, 12)}`;
+}
+
+/** Whether a key is that of a repository, or of a package of it. */
+export function isOfRepository(key: string, repositoryKey: string): boolean {
+  return key === repositoryKey || key.startsWith(`${repositoryKey}+`);
+}
+
 /** A key becomes a folder's name, so it must not lead anywhere else. */
 export function checkedKey(key: string, what: string): string {
-  if (/^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/.test(key) && !key.endsWith('.')) return key;
+  if (/^[A-Za-z0-9_][A-Za-z0-9._+-]{0,127}$/.test(key) && !key.endsWith('.')) return key;
   throw new StoreError(
-    `${JSON.stringify(key)} is no ${what}: letters, digits, '.', '_' and '-' are allowed. ` +
+    `${JSON.stringify(key)} is no ${what}: letters, digits, '.', '_', '+' and '-' are allowed. ` +
       '`lift adapters list` shows what there is.',
   );
 }

@@ -3,6 +3,7 @@ import type { AdapterKind } from '../model/adapter-layout.ts';
 import type { BaseModel } from '../model/open-model.ts';
 import type { Device } from '../runtime/device.ts';
 import type { AdapterFolder } from '../store/adapter-folder.ts';
+import type { BudgetShare } from '../train/corpus-recipe.ts';
 import type { LiftProgress, LiftResult } from '../train/lift.ts';
 import type { Recipe } from '../train/recipe.ts';
 import { Absorption } from './absorption.ts';
@@ -11,6 +12,8 @@ import { type Repository, readRepository, scanCacheFile } from './repository.ts'
 export interface AbsorbRequest {
   epochs?: number;
   minutes?: number;
+  /** What of the minutes this adapter has, where others share them. */
+  share?: BudgetShare;
   seed?: number;
   adapterKind?: AdapterKind;
   /** Of LoRA. */
@@ -31,6 +34,8 @@ export interface AbsorbReport extends Partial<LiftProgress> {
   absorbed: number;
   /** How many documents the training state has seen in whole, in their present form. */
   documentsSeen: number;
+  /** Of a monorepo whose packages each have an adapter: which one has its turn; all else is about all of them. */
+  package?: { folder: string; number: number; of: number };
 }
 
 /** Errors: one that says what would fit, where nothing does. */
@@ -73,7 +78,7 @@ export interface Absorbed {
  * version comes back. A few changes: a refresh with replay. Otherwise, or the first time: everything.
  * Errors: LockedError while another process trains this adapter; StoreError; whatever reading the folder gives.
  */
-export async function absorb(
+export function absorb(
   device: Device,
   model: BaseModel,
   folder: string,
@@ -81,6 +86,20 @@ export async function absorb(
   request: AbsorbRequest,
   control: AbsorbControl,
 ): Promise<Absorbed> {
+  return withRepository(model, folder, adapter, request, control, (repository) =>
+    absorbRead(device, model, repository, adapter, request, control),
+  );
+}
+
+/** Absorbs what a folder holds now, under the lock of its adapter; stopped before anything was trained, it is unchanged. */
+export async function withRepository<Outcome extends Absorbed>(
+  model: BaseModel,
+  folder: string,
+  adapter: AdapterFolder,
+  request: AbsorbRequest,
+  control: AbsorbControl,
+  absorbIt: (repository: Repository) => Promise<Outcome>,
+): Promise<Outcome | Absorbed> {
   control.onProgress({ phase: 'scan', documents: 0, tokens: 0, steps: 0, absorbed: 0, documentsSeen: 0 });
   const lock = await adapter.lock();
   try {
@@ -89,7 +108,7 @@ export async function absorb(
     const { before = null, exclude } = request;
     const repository = await readRepository(folder, model.tokenizer, cacheFile, signal, before, exclude);
     control.onRead?.(repository);
-    return await absorbRead(device, model, repository, adapter, request, control);
+    return await absorbIt(repository);
   } catch (error) {
     // Stopped before anything was trained, or even read.
     if (!control.signal.aborted || error !== control.signal.reason) throw error;
@@ -99,8 +118,11 @@ export async function absorb(
   }
 }
 
-/** What was learned of an unfinished absorption and changed since comes first; then it goes on. */
-async function absorbRead(
+/**
+ * As `absorb`, of what was read, for who holds the adapter's lock. What was learned of an unfinished absorption and changed
+ * since comes first; then it goes on. Errors: the signal's reason, too.
+ */
+export async function absorbRead(
   device: Device,
   model: BaseModel,
   repository: Repository,
@@ -112,10 +134,11 @@ async function absorbRead(
     new Absorption(device, model, repository, adapter, await adapter.loadVersion(), request, control);
   const absorption = await next(request);
   const first = await absorption.run();
-  const { minutes = Number.POSITIVE_INFINITY } = request;
+  const { share, minutes = share?.minutes ?? Number.POSITIVE_INFINITY } = request;
   const left = minutes - first.seconds / 60;
   if (!absorption.leavesRest || left <= 0) return first;
-  const rest = await (await next(request.minutes === undefined ? request : { ...request, minutes: left })).run();
+  const shared = share === undefined ? request : { ...request, share: { ...share, minutes: left } };
+  const rest = await (await next(request.minutes === undefined ? shared : { ...shared, minutes: left })).run();
   const { steps, trainedTokens, seconds } = first;
   return {
     ...rest,

@@ -17,7 +17,7 @@ import type { TrainerState } from '../train/trainer.ts';
 import type { AbsorbRequest } from './absorb.ts';
 import { fullCurriculum, refreshCurriculum } from './curriculum.ts';
 import type { Interrupted, Work } from './interrupted.ts';
-import { emptyLedger, type Ledger, planLessons, unlearnedSpans, withKnown } from './ledger.ts';
+import { dirtyPaths, emptyLedger, type Ledger, planLessons, unlearnedSpans, withKnown } from './ledger.ts';
 import type { Knowledge, Repository } from './repository.ts';
 
 /** What is to be known, and what is. */
@@ -78,14 +78,26 @@ export function planAbsorption(situation: Situation): AbsorptionPlan {
 function asksForAll({ repository, lessons, ledger }: Situation, { version: { note } }: LoadedVersion): boolean {
   const forgotten = Number(note.absorbedWhole ?? 0) - Number(note.absorbed ?? 0);
   if (forgotten > forgottenShare) return true;
-  let changed = 0;
-  for (const [path, tokens] of repository.tokens) {
-    for (const { from, to } of unlearnedSpans(ledger, path, tokens)) changed += to - from;
-  }
-  if (changed > consolidateShare * repository.tokenCount) return true;
+  if (unlearnedTokens(ledger, repository) > consolidateShare * repository.tokenCount) return true;
   const questions = lessons.filter(({ kind }) => kind === 'question');
   const { fresh } = planLessons(ledger, questions, repository.tokens);
   return fresh.length > consolidateQuestionShare * questions.length;
+}
+
+function unlearnedTokens(ledger: Ledger, { tokens }: Repository): number {
+  let unlearned = 0;
+  for (const [path, ids] of tokens) {
+    for (const { from, to } of unlearnedSpans(ledger, path, ids)) unlearned += to - from;
+  }
+  return unlearned;
+}
+
+/** About how many tokens an absorption has to learn, of everything where it is absorbed anew: what its time goes by. */
+export function tokensToLearn(ledger: Ledger, repository: Repository): number {
+  const unlearned = unlearnedTokens(ledger, repository);
+  if (unlearned > consolidateShare * repository.tokenCount) return repository.tokenCount;
+  // What vanished is told, too.
+  return unlearned === 0 && dirtyPaths(ledger, repository.documents).length > 0 ? 1 : unlearned;
 }
 
 /**

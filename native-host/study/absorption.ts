@@ -57,8 +57,8 @@ export class Absorption {
     private readonly request: AbsorbRequest,
     private readonly control: AbsorbControl,
   ) {
-    const { adapterKind, rank, epochs, minutes } = request;
-    const asked = { kind: kindFor(model, adapterKind), rank, epochs, minutes };
+    const { adapterKind, rank, epochs, minutes, share } = request;
+    const asked = { kind: kindFor(model, adapterKind), rank, epochs, minutes, share };
     const { recipe, reason } = recipeForCorpus(model, repository.tokenCount, asked, current?.layout ?? null);
     const fitted = control.fitToMemory?.(recipe) ?? { recipe, cost: '' };
     this.recipe = fitted.recipe;

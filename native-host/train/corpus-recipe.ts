@@ -14,7 +14,7 @@ import { type Recipe, recipeFor } from './recipe.ts';
 const parametersPerToken = 3;
 const highestRank = 256;
 /** Up to so many tokens the usual minutes are for all of them; beyond, as many again for as many tokens more. */
-const tokensOfUsualBudget = 128_000;
+export const tokensOfUsualBudget = 128_000;
 /** A night. */
 const mostMinutes = 8 * 60;
 
@@ -23,6 +23,13 @@ export interface Asked {
   rank?: number | undefined;
   epochs?: number | undefined;
   minutes?: number | undefined;
+  share?: BudgetShare | undefined;
+}
+
+/** The minutes of one of several adapters that share a budget, and that budget. */
+export interface BudgetShare {
+  minutes: number;
+  of: number;
 }
 
 export interface CorpusRecipe {
@@ -51,10 +58,7 @@ export function recipeForCorpus(
   const before = current?.kind === 'lora' ? current.rank : null;
   const keeps = asked.rank === undefined && kind === 'lora' && before !== null && before !== rank && 2 * before >= rank;
   const chosen = asked.rank ?? (keeps ? before : rank);
-  const minutes = Math.min(
-    mostMinutes,
-    Math.round(usual.fullBudget.minutes * Math.max(1, tokens / tokensOfUsualBudget)),
-  );
+  const minutes = asked.share?.minutes ?? minutesFor(usual, tokens);
   const recipe = recipeFor(parameters, window, asked.kind, chosen);
   const why = asked.rank !== undefined ? ', as asked for' : keeps ? ', as it was' : '';
   const name = { lora: `LoRA of rank ${chosen}`, full: 'Every matrix', gatedMemory: 'Gated Memory' }[kind];
@@ -69,7 +73,16 @@ export function recipeForCorpus(
   };
 }
 
-function budgetText({ epochs, minutes: asked }: Asked, minutes: number, usual: number): string {
+/** What the size of a corpus suggests for absorbing it from the start. */
+export function minutesFor({ fullBudget }: Recipe, tokens: number): number {
+  return Math.min(mostMinutes, Math.round(fullBudget.minutes * Math.max(1, tokens / tokensOfUsualBudget)));
+}
+
+function budgetText({ epochs, minutes: asked, share }: Asked, minutes: number, usual: number): string {
+  if (share !== undefined) {
+    const why = asked === undefined ? 'less where more would gain little' : 'as asked for';
+    return `At most ${count(share.minutes)} minutes, its share of ${count(share.of)}; ${why}.`;
+  }
   if (asked !== undefined || epochs !== undefined) {
     const counted = (value: number, one: string) => `${value} ${value === 1 ? one : `${one}s`}`;
     const limits = [

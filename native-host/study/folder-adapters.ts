@@ -1,0 +1,99 @@
+/** The adapters that a folder has, of everything and of its packages, and what each of them knows. */
+import type { AdapterFolder } from '../store/adapter-folder.ts';
+import { type Arrangement, readArrangement } from '../store/arrangement.ts';
+import type { AdapterVersion } from '../store/manifest.ts';
+import { holderOf } from './arrangement.ts';
+import { emptyLedger, type Ledger, readLedger } from './ledger.ts';
+import { type Part, partsOf } from './parts.ts';
+import type { Repository } from './repository.ts';
+
+export interface FolderAdapters {
+  /** Of everything in it. Its lock stands for the folder's, and beside it lies how they are arranged. */
+  whole: AdapterFolder;
+  ofPackage(folder: string): AdapterFolder;
+}
+
+/** A package and its own adapter. */
+export interface ArrangedPart extends Part {
+  adapter: AdapterFolder;
+  current: AdapterVersion | null;
+}
+
+export interface ArrangedFolder {
+  /** How the adapters that there are, are arranged; null where there are none. */
+  arrangement: Arrangement | null;
+  /** None where no packages are declared. */
+  parts: ArrangedPart[];
+  /** Of the adapter of everything. */
+  current: AdapterVersion | null;
+}
+
+/** Errors: StoreError where a manifest is damaged. */
+export async function arrangedFolder(repository: Repository, adapters: FolderAdapters): Promise<ArrangedFolder> {
+  const { whole, ofPackage } = adapters;
+  const note = await readArrangement(whole.path);
+  const current = await currentOf(whole);
+  const parts = await Promise.all(
+    partsOf(repository, note?.arrangement === 'each' ? note.packages : []).map(async (part) => {
+      const adapter = ofPackage(part.package);
+      return { ...part, adapter, current: await currentOf(adapter) };
+    }),
+  );
+  // Before there were arrangements, every folder had one adapter.
+  const without = current !== null ? 'whole' : parts.some((part) => part.current !== null) ? 'each' : null;
+  return { arrangement: note?.arrangement ?? without, parts, current };
+}
+
+/** What answers for a folder, or for one package of it. */
+export interface KnownPart {
+  /** The package's folder; null: everything. */
+  package: string | null;
+  repository: Repository;
+  adapter: AdapterFolder;
+  current: AdapterVersion | null;
+  /** What that has learned of this part. */
+  ledger: Ledger;
+  /** Whether the adapter is that of everything, since the package's own is not there or not finished. */
+  byWhole: boolean;
+}
+
+/** One part, or where packages have adapters of their own, those that answer now; see `holderOf`. */
+export async function knownParts(
+  repository: Repository,
+  adapters: FolderAdapters,
+  { arrangement, parts, current }: ArrangedFolder,
+): Promise<KnownPart[]> {
+  const { whole } = adapters;
+  const holders = parts.map((part) => holderOf(arrangement ?? 'whole', part.current, current));
+  const ofWhole = await ledgerOf(whole, current);
+  if (!holders.includes('own')) {
+    return [{ package: null, repository, adapter: whole, current, ledger: ofWhole, byWhole: false }];
+  }
+  return Promise.all(
+    parts.map(async (part, index) => {
+      const { package: name, repository: within, holds } = part;
+      if (holders[index] === 'whole') {
+        const ledger = ledgerWithin(ofWhole, holds);
+        return { package: name, repository: within, adapter: whole, current, ledger, byWhole: true };
+      }
+      const ledger = await ledgerOf(part.adapter, part.current);
+      return { package: name, repository: within, adapter: part.adapter, current: part.current, ledger, byWhole: false };
+    }),
+  );
+}
+
+async function currentOf(adapter: AdapterFolder): Promise<AdapterVersion | null> {
+  const manifest = await adapter.manifest();
+  return manifest?.versions.find(({ version }) => version === manifest.current) ?? null;
+}
+
+async function ledgerOf(adapter: AdapterFolder, current: AdapterVersion | null): Promise<Ledger> {
+  return (await readLedger(adapter.path, current?.note.ledger)) ?? emptyLedger();
+}
+
+/** What a ledger says of some documents. */
+function ledgerWithin(ledger: Ledger, holds: (path: string) => boolean): Ledger {
+  const documents = new Map([...ledger.documents].filter(([path]) => holds(path)));
+  const lessons = new Map([...ledger.lessons].filter(([, { path }]) => holds(path)));
+  return { ...ledger, documents, lessons };
+}
