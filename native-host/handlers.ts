@@ -78,7 +78,7 @@ export function createHandlers(): HostHandlers {
         if (current === phase && now - reported < secondsBetweenReports * 1000) return;
         reported = now;
         phase = current;
-        const { documents, tokens, step = 0, steps, absorbed, documentsSeen } = report;
+        const { documents, tokens, step = 0, steps, absorbed, documentsSeen, package: turn } = report;
         notify(HostNotification.absorbProgress, {
           folder,
           phase,
@@ -91,6 +91,7 @@ export function createHandlers(): HostHandlers {
           loss: finite(report.loss),
           tokensPerSecond: finite(report.tokensPerSecond),
           secondsLeft: finite(report.secondsLeft),
+          ...(turn === undefined ? {} : { package: turn }),
         });
       };
       const absorption = opened().absorb(folder, options, {
@@ -145,9 +146,13 @@ export function createHandlers(): HostHandlers {
     'adapters/delete': async ({ repositoryKey, baseModelKey }) =>
       removedResult(await opened().store.delete(repositoryKey, baseModelKey)),
     'adapters/prune': async ({ quotaBytes }) => removedResult(await opened().store.prune(quotaBytes)),
-    'adapters/export': async ({ folder, target }) => ({ files: await opened().exportAdapter(folder, target) }),
-    'adapters/import': async ({ folder, source }) => ({ version: await opened().importAdapter(folder, source) }),
-    'adapters/rollBack': async ({ folder }) => ({ version: await opened().rollBack(folder) }),
+    'adapters/export': async ({ folder, target, package: named }) => ({
+      files: await opened().exportAdapter(folder, target, named),
+    }),
+    'adapters/import': async ({ folder, source, package: named }) => ({
+      version: await opened().importAdapter(folder, source, named),
+    }),
+    'adapters/rollBack': async ({ folder, package: named }) => ({ version: await opened().rollBack(folder, named) }),
     'models/list': async () => {
       const models = await opened().models();
       return { models, suggested: suggestionsBeside(models) };

@@ -10,11 +10,12 @@ import type {
   ModelEntry,
   StatusResult,
 } from '../protocol/host.ts';
+import { exportAdapters, importAdapter, rollBack } from './adapter-transfers.ts';
 import { Answering } from './answering.ts';
 import { devicePlans, fittedRecipe } from './fitting-plan.ts';
-import { KnownFolders } from './known-folders.ts';
+import { arrangementOf, coverageOfFolder, resultOf, statusOf } from './folder-status.ts';
+import { KnownFolders, learnedOf } from './known-folders.ts';
 import { deviceFiles, embeddedModelFolder } from './locations.ts';
-import { type AdapterSettings, adapterLayout } from './model/adapter-init.ts';
 import { withinWindow } from './model/decoder-traits.ts';
 import { type BaseModel, openBaseModel, type WeightCache } from './model/open-model.ts';
 import { modelEntry, modelsAtHand } from './models-at-hand.ts';
@@ -22,19 +23,14 @@ import type { Device } from './runtime/device.ts';
 import { chooseDevice, type DeviceChoice, openDevice } from './runtime/open-device.ts';
 import type { ModelCheck, ProbeResult, ServiceOptions, Services, ShownProbe } from './services.ts';
 import { openStore, type Store } from './store/adapter-store.ts';
-import { peftConfigFile, peftTensorFile } from './store/peft-config.ts';
-import { exportPeft } from './store/peft-export.ts';
-import { importPeft } from './store/peft-import.ts';
-import { type AbsorbControl, type AbsorbRequest, absorb } from './study/absorb.ts';
+import type { AbsorbControl } from './study/absorb.ts';
+import { type AbsorbFolderRequest, absorbFolder } from './study/absorb-folder.ts';
 import { checkModel } from './study/check-model.ts';
-import { coverageOf } from './study/coverage.ts';
 import { estimateAbsorption } from './study/estimate.ts';
 import type { EvalControl, EvalRequest } from './study/eval/eval-request.ts';
 import type { EvalResult } from './study/eval/eval-result.ts';
 import { evaluate } from './study/eval/evaluate.ts';
-import { claimedLedger, shareKnown, unlearnedPaths, writeLedger } from './study/ledger.ts';
 import { probeRepository, shownAnswers } from './study/probe.ts';
-import { recipeForCorpus } from './train/corpus-recipe.ts';
 import type { Recipe } from './train/recipe.ts';
 
 /** Opens the base model, a device and the store. Errors: ModelError; Error where the folder to absorb is none. */
@@ -97,12 +93,15 @@ class OpenServices implements Services {
     this.folders.exclude(folder, exclude);
   }
 
-  async estimate(folder: string, request: AbsorbRequest, signal: AbortSignal): Promise<AbsorbEstimateResult> {
-    return estimateAbsorption(this.onnx, this.base, await this.folders.read(folder, signal), request, this.fitToMemory);
+  async estimate(folder: string, request: AbsorbFolderRequest, signal: AbortSignal): Promise<AbsorbEstimateResult> {
+    const known = await this.folders.known(folder, this.folders.read(folder, signal));
+    const isEach = arrangementOf(known, request.packages).arrangement === 'each';
+    const asked = { ...request, adapters: isEach ? known.arranged.parts.length : 1 };
+    return estimateAbsorption(this.onnx, this.base, known.repository, asked, this.fitToMemory);
   }
 
-  async absorb(folder: string, request: AbsorbRequest, control: AbsorbControl): Promise<AbsorbResult> {
-    const adapter = await this.folders.adapterOf(folder);
+  async absorb(folder: string, request: AbsorbFolderRequest, control: AbsorbControl): Promise<AbsorbResult> {
+    const adapters = await this.folders.adaptersOf(folder);
     const { onRead, ...reading } = this.folders.readingOf(folder);
     const asked = { ...request, ...reading };
     // Who asks is not to wait for training, nor to share the processor with it.
@@ -111,10 +110,7 @@ class OpenServices implements Services {
       await control.whileRunning();
     };
     const asControlled = { ...control, whileRunning, onRead, fitToMemory: this.fitToMemory };
-    const outcome = await absorb(this.onnx, this.base, folder, adapter, asked, asControlled);
-    const { repository, ...result } = outcome;
-    const { documents, tokenCount, skipped } = repository;
-    return { ...result, documents: documents.length, tokens: tokenCount, skipped };
+    return resultOf(await absorbFolder(this.onnx, this.base, folder, adapters, asked, asControlled));
   }
 
   ask(params: Omit<AskParams, 'askId'>, onText: (text: string) => void, signal: AbortSignal): Promise<AskResult> {
@@ -122,40 +118,25 @@ class OpenServices implements Services {
   }
 
   async status(folder: string): Promise<StatusResult> {
-    const { repository, current, ledger } = await this.folders.known(folder);
-    const { documents, tokenCount, tokens, skipped } = repository;
-    const commit = current?.note.commit;
-    const recipe = current === null ? recipeForCorpus(this.base, tokenCount, {}, null).reason : current.note.recipe;
-    return {
-      documents: documents.length,
-      tokens: tokenCount,
-      absorbed: current === null ? 0 : shareKnown(ledger, documents, (path) => tokens.get(path)!.length),
-      dirty: unlearnedPaths(ledger, documents).length,
-      skipped,
-      version: current?.version ?? null,
-      device: this.onnx.name,
-      model: this.model.name,
-      absorbedAt: current?.created ?? null,
-      absorbedCommit: typeof commit === 'string' ? commit : null,
-      adapterBytes: current?.bytes ?? 0,
-      ...(typeof recipe === 'string' ? { recipe } : {}),
-      memoryBytes: process.memoryUsage.rss(),
-    };
+    const status = await statusOf(this.base, await this.folders.known(folder));
+    const memoryBytes = process.memoryUsage.rss();
+    return { ...status, device: this.onnx.name, model: this.model.name, memoryBytes };
   }
 
   async coverage(folder: string): Promise<CoverageEntry[]> {
-    const { repository, ledger } = await this.folders.known(folder);
-    return coverageOf(ledger, repository);
+    return coverageOfFolder(await this.folders.known(folder));
   }
 
   async probe(
     folder: string,
-    options: { adapterOf?: string; probes?: number },
+    options: { adapterOf?: string; package?: string; probes?: number },
     signal: AbortSignal,
   ): Promise<ProbeResult> {
     const adapterOf = resolve(options.adapterOf ?? folder);
-    const adapter = await this.folders.learned(adapterOf);
-    const repository = await this.folders.read(folder, signal);
+    const part = await this.folders.part(folder, options.package, this.folders.read(folder, signal));
+    const { repository } = part;
+    const isOwn = options.adapterOf === undefined;
+    const adapter = isOwn ? await learnedOf(folder, part) : await this.folders.learned(adapterOf);
     const most = options.probes ?? standardProbes;
     return { ...(await probeRepository(this.onnx, this.base, adapter, repository, most, signal)), adapterOf };
   }
@@ -194,10 +175,11 @@ class OpenServices implements Services {
 
   async adapters(): Promise<AdapterEntry[]> {
     return (await this.store.list()).map(
-      ({ repositoryKey, baseModelKey, folder, current, versions, bytes, lastUsed }) => ({
+      ({ repositoryKey, baseModelKey, folder, package: named, current, versions, bytes, lastUsed }) => ({
         repositoryKey,
         baseModelKey,
         folder: folder ?? '',
+        ...(named === null ? {} : { package: named }),
         version: current,
         versions: versions.map(({ version }) => version),
         bytes,
@@ -206,28 +188,16 @@ class OpenServices implements Services {
     );
   }
 
-  async exportAdapter(folder: string, target: string): Promise<string[]> {
-    const loaded = await this.folders.learned(folder);
-    const into = resolve(target);
-    const { folder: baseModelNameOrPath, config } = this.base;
-    await exportPeft(loaded.layout, loaded.vector, { baseModelNameOrPath }, into, config.fusedProjections);
-    return [join(into, peftConfigFile), join(into, peftTensorFile)];
+  exportAdapter(folder: string, target: string, named?: string): Promise<string[]> {
+    return exportAdapters(this.base, this.folders, folder, target, named);
   }
 
-  async importAdapter(folder: string, source: string): Promise<number> {
-    const adapter = await this.folders.adapterOf(folder);
-    const { config } = this.base;
-    const expectedLayout = (settings: AdapterSettings) => adapterLayout(config, settings);
-    const { layout, vector } = await importPeft(resolve(source), expectedLayout, config.fusedProjections);
-    const { documents } = await this.folders.read(folder);
-    const ledger = await writeLedger(adapter.path, claimedLedger(documents));
-    const note = { kind: layout.kind, imported: resolve(source), ledger };
-    const { version } = await adapter.saveVersion(layout, vector, note);
-    return version;
+  importAdapter(folder: string, source: string, named?: string): Promise<number> {
+    return importAdapter(this.base, this.folders, folder, source, named);
   }
 
-  async rollBack(folder: string): Promise<number> {
-    return (await (await this.folders.adapterOf(folder)).rollBack()).version;
+  rollBack(folder: string, named?: string): Promise<number> {
+    return rollBack(this.folders, folder, named);
   }
 
   async filesChanged(folder: string, changes: readonly FileChange[]): Promise<number> {

@@ -108,8 +108,10 @@ const modelId: Check = (value, name) =>
   (isModelId(value as string) ? null : `${name} must look like 'organisation/model'${got(value)}`);
 
 const folder = { folder: absolutePath };
+const ofPackage = { ...folder, package: optional(pathInFolder) };
 
 const absorption = {
+  packages: optional(oneOf('auto', 'whole', 'each')),
   minutes: optional(numberBetween(0.01, 100_000)),
   adapterKind: optional(oneOf('lora', 'full', 'gatedMemory')),
   rank: optional(integerBetween(1, 1024)),
@@ -158,6 +160,7 @@ const paramChecks: ParamChecks = {
     question: nonEmptyText,
     openFiles: listOf(ordered(object(openFile))),
     useAdapter: flag,
+    package: optional(pathInFolder),
     evidence: optional(integerBetween(0, 100)),
     temperature: numberBetween(0, 10),
     topP: numberBetween(0, 1),
@@ -175,9 +178,9 @@ const paramChecks: ParamChecks = {
   'adapters/list': {},
   'adapters/delete': { repositoryKey: oneLine, baseModelKey: optional(oneLine) },
   'adapters/prune': { quotaBytes: integerBetween(0, Number.MAX_SAFE_INTEGER) },
-  'adapters/export': { ...folder, target: absolutePath },
-  'adapters/import': { ...folder, source: absolutePath },
-  'adapters/rollBack': folder,
+  'adapters/export': { ...ofPackage, target: absolutePath },
+  'adapters/import': { ...ofPackage, source: absolutePath },
+  'adapters/rollBack': ofPackage,
   'models/list': {},
   'models/find': { id: modelId },
   'models/get': { id: modelId },

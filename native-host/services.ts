@@ -15,7 +15,8 @@ import type { DeviceName } from './runtime/device.ts';
 import type { WeightForm } from './runtime/fitting.ts';
 import type { DeviceRequest } from './runtime/open-device.ts';
 import type { Store } from './store/adapter-store.ts';
-import type { AbsorbControl, AbsorbRequest } from './study/absorb.ts';
+import type { AbsorbControl } from './study/absorb.ts';
+import type { AbsorbFolderRequest } from './study/absorb-folder.ts';
 import type { EvalControl, EvalRequest } from './study/eval/eval-request.ts';
 import type { EvalResult } from './study/eval/eval-result.ts';
 import type { RepositoryScore } from './study/probe.ts';
@@ -68,14 +69,19 @@ export interface Services {
   readonly standardEvidence: number;
   /** What holds for the folder until this host ends: patterns of files to leave out, in the syntax of .gitignore. */
   configure(folder: string, exclude: readonly string[]): void;
-  estimate(folder: string, request: AbsorbRequest, signal: AbortSignal): Promise<AbsorbEstimateResult>;
-  absorb(folder: string, request: AbsorbRequest, control: AbsorbControl): Promise<AbsorbResult>;
+  estimate(folder: string, request: AbsorbFolderRequest, signal: AbortSignal): Promise<AbsorbEstimateResult>;
+  absorb(folder: string, request: AbsorbFolderRequest, control: AbsorbControl): Promise<AbsorbResult>;
   /** Streams text by `onText`; aborting the signal ends the answer early. */
   ask(params: Omit<AskParams, 'askId'>, onText: (text: string) => void, signal: AbortSignal): Promise<AskResult>;
   status(folder: string): Promise<StatusResult>;
   /** What the adapter knows of each document. */
   coverage(folder: string): Promise<CoverageEntry[]>;
-  probe(folder: string, options: { adapterOf?: string; probes?: number }, signal: AbortSignal): Promise<ProbeResult>;
+  /** Of one package where each has an adapter. */
+  probe(
+    folder: string,
+    options: { adapterOf?: string; package?: string; probes?: number },
+    signal: AbortSignal,
+  ): Promise<ProbeResult>;
   /** As probe, with the answers to the first few probes, half of them in each kind of wording. */
   compare(
     folder: string,
@@ -87,10 +93,12 @@ export interface Services {
   checkModel(folder: string, text: string): Promise<ModelCheck>;
   models(): Promise<ModelEntry[]>;
   adapters(): Promise<AdapterEntry[]>;
-  exportAdapter(folder: string, target: string): Promise<string[]>;
-  importAdapter(folder: string, source: string): Promise<number>;
+  /** The files written. Where each package has an adapter, that of the one named, or all, each in a folder of its own. */
+  exportAdapter(folder: string, target: string, named?: string): Promise<string[]>;
+  /** The new version's number. Where each package has an adapter, one has to be named, as for rolling back. */
+  importAdapter(folder: string, source: string, named?: string): Promise<number>;
   /** Makes the previous version the current one; returns its number. */
-  rollBack(folder: string): Promise<number>;
+  rollBack(folder: string, named?: string): Promise<number>;
   /** Unsaved or changed files, known before a scan; returns how many documents are dirty. */
   filesChanged(folder: string, changes: readonly FileChange[]): Promise<number>;
   close(): Promise<void>;

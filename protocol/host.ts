@@ -76,7 +76,7 @@ export interface HostRequests {
   'adapters/prune': { params: AdaptersPruneParams; result: AdaptersRemovedResult };
   'adapters/export': { params: AdaptersExportParams; result: AdaptersExportResult };
   'adapters/import': { params: AdaptersImportParams; result: AdapterVersionResult };
-  'adapters/rollBack': { params: FolderParams; result: AdapterVersionResult };
+  'adapters/rollBack': { params: PackageParams; result: AdapterVersionResult };
   'models/list': { params: NoParams; result: ModelsListResult };
   /** Asks a hub what a model is; nothing is downloaded. */
   'models/find': { params: ModelFindParams; result: ModelFindResult };
@@ -127,7 +127,11 @@ export interface FolderConfigureParams extends FolderParams {
   exclude: string[];
 }
 
+/** One adapter for a folder or one for each package that it declares; 'auto', as without it, goes by what there is and by size. */
+export type PackagesName = 'auto' | 'whole' | 'each';
+
 export interface AbsorbEstimateParams extends FolderParams {
+  packages?: PackagesName;
   minutes?: number;
   adapterKind?: AdapterKindName;
   rank?: number;
@@ -175,6 +179,7 @@ export interface EvalProgress {
 export type AdapterKindName = 'lora' | 'full' | 'gatedMemory';
 
 export interface AbsorbStartParams extends FolderParams {
+  packages?: PackagesName;
   epochs?: number;
   minutes?: number;
   seed?: number;
@@ -195,7 +200,7 @@ export interface AbsorbResult {
   steps: number;
   trainedTokens: number;
   seconds: number;
-  /** The adapter's version now; null when nothing has ever been absorbed. */
+  /** The adapter's version now, of several the highest; null when nothing has ever been absorbed. */
   version: number | null;
   skipped: SkippedEntry[];
   /** Why it ended; 'unchanged': there was nothing to learn. 'restored': a version that knows this very tree came back. */
@@ -205,6 +210,23 @@ export interface AbsorbResult {
   dirty: number;
   /** How it was trained and why so, in a line of English. */
   recipe?: string;
+  /** Which adapters a folder with packages has and why so, in a line of English; absent where none are declared. */
+  arrangement?: string;
+  /** Where each package has an adapter, in the order in which they were absorbed. */
+  packages?: PackageStatus[];
+}
+
+/** What is known of one package that has an adapter of its own. */
+export interface PackageStatus {
+  /** In the folder; '.' for what lies outside of all packages. */
+  folder: string;
+  documents: number;
+  tokens: number;
+  absorbed: number;
+  dirty: number;
+  version: number | null;
+  /** Whether the adapter of everything still answers for it, because its own is not there or not finished. */
+  byWhole?: boolean;
 }
 
 export interface SkippedEntry {
@@ -225,6 +247,8 @@ export interface AbsorbProgress extends FolderParams {
   secondsLeft: number | null;
   /** How many documents this absorption has trained on at least once in whole. */
   documentsSeen: number;
+  /** Where each package has an adapter: the one whose turn it is. All else is about all of them. */
+  package?: { folder: string; number: number; of: number };
 }
 
 export interface FilesChangedParams extends FolderParams {
@@ -269,6 +293,8 @@ export interface AskParams extends FolderParams {
   question: string;
   openFiles: OpenFile[];
   useAdapter: boolean;
+  /** Folder of the package whose adapter is to answer; without it the question's words and the open files say which. */
+  package?: string;
   /** How many passages of evidence are looked up; 0 switches evidence off, and without it there are as many as help the model. */
   evidence?: number;
   temperature: number;
@@ -297,6 +323,8 @@ export interface AskResult {
   tokensPerSecond: number;
   /** The adapter's version that answered; null for the base model. */
   version: number | null;
+  /** Folder of the package whose adapter that is; absent where it is the adapter of everything. */
+  package?: string;
 }
 
 export interface ShownPart {
@@ -319,6 +347,7 @@ export interface StatusResult {
   absorbed: number;
   dirty: number;
   skipped: SkippedEntry[];
+  /** Of several adapters the highest. */
   version: number | null;
   device: string;
   model: string;
@@ -329,6 +358,10 @@ export interface StatusResult {
   adapterBytes: number;
   /** How the current version was trained, or would be where there is none, and why so: a line of English. */
   recipe?: string;
+  /** Which adapters a folder with packages has and why so, in a line of English; absent where none are declared. */
+  arrangement?: string;
+  /** Where each package has an adapter. The numbers above are those of all of them together. */
+  packages?: PackageStatus[];
   /** Resident memory of the host, in bytes. */
   memoryBytes: number;
 }
@@ -350,6 +383,8 @@ export interface AdapterEntry {
   repositoryKey: string;
   baseModelKey: string;
   folder: string;
+  /** Folder of the package in it that the adapter is of; absent where it is of everything. */
+  package?: string;
   /** The current version; null while none is complete. */
   version: number | null;
   versions: number[];
@@ -377,8 +412,13 @@ export interface AdaptersRemovedResult {
   freedBytes: number;
 }
 
-export interface AdaptersExportParams extends FolderParams {
-  /** Absolute path of the folder that receives PEFT's files. */
+/** Where each package has an adapter, one of them. */
+export interface PackageParams extends FolderParams {
+  package?: string;
+}
+
+export interface AdaptersExportParams extends PackageParams {
+  /** Absolute path of the folder that receives PEFT's files, in a folder for each package where several are exported. */
   target: string;
 }
 
@@ -386,7 +426,7 @@ export interface AdaptersExportResult {
   files: string[];
 }
 
-export interface AdaptersImportParams extends FolderParams {
+export interface AdaptersImportParams extends PackageParams {
   /** Absolute path of a folder with adapter_config.json and adapter_model.safetensors. */
   source: string;
 }

@@ -3,11 +3,12 @@ import { relative, resolve, sep } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { AbsorbResult } from '../../protocol/host.ts';
 import type { Services } from '../services.ts';
-import type { AbsorbRequest } from '../study/absorb.ts';
+import type { AbsorbFolderRequest } from '../study/absorb-folder.ts';
 import { type AbsorbProgressView, openAbsorbProgress } from './absorb-progress.ts';
 import { absorbWatching } from './absorb-watch.ts';
 import type { CliContext } from './context.ts';
 import { counted, duration, integerFrom, numberFrom, percent } from './number-text.ts';
+import { packageLines } from './package-lines.ts';
 import { printResult } from './print.ts';
 import { existingFolder, type SharedOptions, storeRoot, withServices, withSharedOptions } from './shared-options.ts';
 
@@ -15,8 +16,9 @@ interface AbsorbCommandOptions extends SharedOptions {
   epochs?: number;
   minutes?: number;
   seed?: number;
-  adapterKind?: NonNullable<AbsorbRequest['adapterKind']>;
+  adapterKind?: NonNullable<AbsorbFolderRequest['adapterKind']>;
   rank?: number;
+  packages?: NonNullable<AbsorbFolderRequest['packages']>;
   watch?: boolean;
   first?: string[];
 }
@@ -38,6 +40,12 @@ export function addAbsorbCommand(program: Command, context: CliContext): void {
         'full',
         'gatedMemory',
       ]),
+    )
+    .addOption(
+      new Option(
+        '--packages <how>',
+        'of a monorepo: one adapter, or one for each package (default: auto, as before, and at first by size)',
+      ).choices(['auto', 'whole', 'each']),
     );
   withSharedOptions(command).action((folder: string, options: AbsorbCommandOptions) =>
     absorbCommand(context, folder, options),
@@ -58,14 +66,15 @@ async function absorbCommand(context: CliContext, named: string, options: Absorb
 
 function absorbOptions(
   folder: string,
-  { epochs, minutes, seed, adapterKind, rank, first }: AbsorbCommandOptions,
-): AbsorbRequest {
-  const options: AbsorbRequest = {};
+  { epochs, minutes, seed, adapterKind, rank, first, packages }: AbsorbCommandOptions,
+): AbsorbFolderRequest {
+  const options: AbsorbFolderRequest = {};
   if (epochs !== undefined) options.epochs = epochs;
   if (minutes !== undefined) options.minutes = minutes;
   if (seed !== undefined) options.seed = seed;
   if (adapterKind !== undefined) options.adapterKind = adapterKind;
   if (rank !== undefined) options.rank = rank;
+  if (packages !== undefined) options.packages = packages;
   if (first !== undefined)
     options.first = first.map((path) => relative(folder, resolve(folder, path)).split(sep).join('/'));
   return options;
@@ -75,7 +84,7 @@ async function absorbShowing(
   { stderr, interrupt: { signal } }: CliContext,
   services: Services,
   folder: string,
-  options: AbsorbRequest,
+  options: AbsorbFolderRequest,
 ): Promise<AbsorbResult> {
   const view = openAbsorbProgress(stderr);
   const announceStop = () => noteStop(view);
@@ -99,24 +108,34 @@ function noteStop(view: AbsorbProgressView): void {
 /** For people. `named` is the folder as the user wrote it. */
 export function outcomeLines(outcome: AbsorbResult, named: string): string[] {
   const { end, version, absorbed, documents, tokens, steps, trainedTokens, seconds, skipped, recipe } = outcome;
+  const { arrangement, packages = [] } = outcome;
+  const saved = packages.length > 0 ? 'What each package learned is saved' : `Version ${version} is saved`;
   const corpus = `${counted(tokens, 'token')} in ${counted(documents, 'document')}`;
   const lines: string[] = [];
   if (documents === 0) lines.push('There is nothing to absorb in this folder.');
   else if (end === 'unchanged') lines.push(`Nothing has changed since version ${version}: no step was needed.`);
-  else if (end === 'restored') lines.push(`Version ${version} knows this very tree; it is the current one again.`);
+  else if (end === 'restored') lines.push(restoredText(outcome));
   else if (version === null) lines.push('Stopped before anything was learned.');
   else {
     lines.push(
-      `${endTexts[end]} Version ${version} is saved: ${counted(steps, 'step')}, ` +
+      `${endTexts[end]} ${saved}: ${counted(steps, 'step')}, ` +
         `${counted(trainedTokens, 'token')} trained, ${duration(seconds)}.`,
     );
   }
   if (documents > 0) lines.push(`Absorbed ${percent(absorbed)} of ${corpus}.`);
+  if (arrangement) lines.push(arrangement);
+  lines.push(...packageLines(packages));
   if (steps > 0 && recipe) lines.push(recipe);
   if (skipped.length > 0) {
     lines.push(`Skipped: ${counted(skipped.length, 'entry', 'entries')}; \`lift status ${named}\` says why.`);
   }
   return lines;
+}
+
+function restoredText({ version, packages = [] }: AbsorbResult): string {
+  return packages.length > 0
+    ? 'Versions that know this very tree are the current ones again.'
+    : `Version ${version} knows this very tree; it is the current one again.`;
 }
 
 const endTexts: Record<Exclude<AbsorbResult['end'], 'unchanged' | 'restored'>, string> = {

@@ -9,6 +9,10 @@ import { printResult } from './print.ts';
 import { existingFolder, type SharedOptions, storeRoot, withServices, withSharedOptions } from './shared-options.ts';
 import { textTable } from './text-table.ts';
 
+interface PackageOptions extends SharedOptions {
+  package?: string;
+}
+
 const defaultQuota = 5_000_000_000;
 
 /** Listing and removing work on the store alone, so that they also work when no model can be opened. */
@@ -29,8 +33,10 @@ export function addAdaptersCommand(program: Command, context: CliContext): void 
     .argument('[base model key]', 'only the adapter of this base model');
   withSharedOptions(remove).action(async (named: string, baseModelKey: string | undefined, options: SharedOptions) => {
     const opened = store(options);
-    const key = keyOf(await opened.list(), named, context.workingFolder);
-    const removed = await opened.delete(key, baseModelKey);
+    const removed: RemovedAdapter[] = [];
+    for (const key of keysOf(await opened.list(), named, context.workingFolder, baseModelKey)) {
+      removed.push(...(await opened.delete(key, baseModelKey)));
+    }
     printRemoved(context, options, removed);
   });
 
@@ -50,11 +56,14 @@ export function addAdaptersCommand(program: Command, context: CliContext): void 
     .command('export')
     .description("Write a folder's adapter in PEFT's format.")
     .argument('<folder>', "the repository's folder")
-    .argument('<target>', 'folder that receives adapter_config.json and adapter_model.safetensors');
-  withSharedOptions(exporting).action(async (named: string, target: string, options: SharedOptions) => {
+    .argument('<target>', 'folder that receives adapter_config.json and adapter_model.safetensors')
+    .option('--package <folder>', 'where each package has an adapter, this one (default: all, each in its own folder)');
+  withSharedOptions(exporting).action(async (named: string, target: string, options: PackageOptions) => {
     const folder = existingFolder(context, named);
     const to = resolve(context.workingFolder, target);
-    const files = await withServices(context, options, (services) => services.exportAdapter(folder, to));
+    const files = await withServices(context, options, (services) =>
+      services.exportAdapter(folder, to, options.package),
+    );
     printResult(context, options.json, { files }, () => ['Written:', ...files.map((file) => `  ${resolve(to, file)}`)]);
   });
 
@@ -62,21 +71,25 @@ export function addAdaptersCommand(program: Command, context: CliContext): void 
     .command('import')
     .description("Make a LoRA adapter in PEFT's format a folder's current version.")
     .argument('<folder>', "the repository's folder")
-    .argument('<source>', 'folder with adapter_config.json and adapter_model.safetensors');
-  withSharedOptions(importing).action(async (named: string, source: string, options: SharedOptions) => {
+    .argument('<source>', 'folder with adapter_config.json and adapter_model.safetensors')
+    .option('--package <folder>', 'where each package has an adapter, whose it becomes');
+  withSharedOptions(importing).action(async (named: string, source: string, options: PackageOptions) => {
     const folder = existingFolder(context, named);
     const from = existingFolder(context, source);
-    const version = await withServices(context, options, (services) => services.importAdapter(folder, from));
+    const version = await withServices(context, options, (services) =>
+      services.importAdapter(folder, from, options.package),
+    );
     printResult(context, options.json, { version }, () => [`Imported as version ${version}; it is current now.`]);
   });
 
   const rollingBack = adapters
     .command('roll-back')
     .description("Make a folder's previous version the current one again.")
-    .argument('<folder>', "the repository's folder");
-  withSharedOptions(rollingBack).action(async (named: string, options: SharedOptions) => {
+    .argument('<folder>', "the repository's folder")
+    .option('--package <folder>', 'where each package has an adapter, whose it is');
+  withSharedOptions(rollingBack).action(async (named: string, options: PackageOptions) => {
     const folder = existingFolder(context, named);
-    const version = await withServices(context, options, (services) => services.rollBack(folder));
+    const version = await withServices(context, options, (services) => services.rollBack(folder, options.package));
     printResult(context, options.json, { version }, () => [`Version ${version} is current again.`]);
   });
 }
@@ -87,6 +100,7 @@ function adapterEntry(entry: RepositoryEntry) {
     repositoryKey,
     baseModelKey,
     folder: folder ?? '',
+    ...(entry.package === null ? {} : { package: entry.package }),
     version: current,
     versions: versions.map(({ version }) => version),
     bytes,
@@ -99,8 +113,8 @@ function adapterEntry(entry: RepositoryEntry) {
 
 function listLines(entries: readonly RepositoryEntry[]): string[] {
   if (entries.length === 0) return ['There is no adapter yet; `lift absorb <folder>` makes one.'];
-  const rows = entries.map(({ folder, repositoryKey, baseModelKey, current, versions, bytes, lastUsed }) => [
-    folder ?? '(unknown)',
+  const rows = entries.map(({ folder, package: named, repositoryKey, baseModelKey, current, versions, bytes, lastUsed }) => [
+    `${folder ?? '(unknown)'}${named === null ? '' : `: ${named === '.' ? 'in no package' : named}`}`,
     current === null ? 'none' : `${current} of ${versions.length}`,
     byteSize(bytes),
     lastUsed?.slice(0, 16).replace('T', ' ') ?? 'never',
@@ -116,12 +130,20 @@ function listLines(entries: readonly RepositoryEntry[]): string[] {
   ];
 }
 
-/** The key itself, or that of a folder, which need not exist any more. */
-function keyOf(entries: readonly RepositoryEntry[], named: string, workingFolder: string): string {
-  if (entries.some(({ repositoryKey }) => repositoryKey === named)) return named;
+/** The key itself, or those of a folder and its packages, which need not exist any more; each once. */
+function keysOf(
+  entries: readonly RepositoryEntry[],
+  named: string,
+  workingFolder: string,
+  baseModelKey: string | undefined,
+): Set<string> {
+  if (entries.some(({ repositoryKey }) => repositoryKey === named)) return new Set([named]);
   const folder = realFolder(resolve(workingFolder, named));
-  const entry = entries.find((candidate) => candidate.folder === folder);
-  if (entry !== undefined) return entry.repositoryKey;
+  const ofFolder = entries.filter((candidate) => candidate.folder === folder);
+  const ofModel = ofFolder.filter((candidate) => baseModelKey === undefined || candidate.baseModelKey === baseModelKey);
+  // Of a base model that no adapter is of, the store says so.
+  const found = ofModel.length > 0 ? ofModel : ofFolder.slice(0, 1);
+  if (found.length > 0) return new Set(found.map(({ repositoryKey }) => repositoryKey));
   throw new Error(`There is no adapter of ${named}. \`lift adapters list\` shows what there is.`);
 }
 

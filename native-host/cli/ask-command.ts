@@ -10,6 +10,7 @@ import { existingFolder, type SharedOptions, withServices, withSharedOptions } f
 interface AskCommandOptions extends SharedOptions {
   open?: string[];
   adapter: boolean;
+  package?: string;
   evidence?: number;
   temperature: number;
   topP: number;
@@ -24,6 +25,10 @@ export function addAskCommand(program: Command, context: CliContext): void {
     .argument('<question>', 'in quotes')
     .option('--open <file>', 'show a file, or lines of it: <file>:<from>-<to>; may be repeated', collected)
     .option('--no-adapter', 'ask the base model')
+    .option(
+      '--package <folder>',
+      "ask this package's adapter, '.' for what is in no package (default: what the question and open files point at)",
+    )
     .option(
       '--evidence <n>',
       'show so many passages that match the question; 0 for none (default: what helps the model)',
@@ -55,7 +60,10 @@ async function askCommand(
   const answer = await withServices(context, options, (services) => {
     const evidence = options.evidence ?? services.standardEvidence;
     return services.ask(
-      { folder, question, openFiles, useAdapter, evidence, temperature, topP, maxTokens, conversation: [] },
+      {
+        ...{ folder, question, openFiles, useAdapter, evidence, temperature, topP, maxTokens, conversation: [] },
+        ...(options.package === undefined ? {} : { package: options.package }),
+      },
       (text) => {
         if (!options.json) stdout.write(harmless(text));
       },
@@ -80,7 +88,8 @@ export function sourceLines({ citations, unknownPaths, unknownSymbols }: AskResu
   return lines.length > 0 ? ['', ...lines] : [];
 }
 
-function speedText({ version, firstTokenMs, tokensPerSecond }: AskResult): string {
-  const who = version === null ? 'base model' : `version ${version}`;
+function speedText({ version, package: named, firstTokenMs, tokensPerSecond }: AskResult): string {
+  const whose = named === undefined ? '' : `${named === '.' ? 'what is in no package' : named}, `;
+  const who = version === null ? 'base model' : `${whose}version ${version}`;
   return `(${who}, first token after ${count(firstTokenMs)} ms, ${count(tokensPerSecond)} tokens/s)`;
 }

@@ -9,6 +9,7 @@ import { textTable } from './text-table.ts';
 
 interface ProbeCommandOptions extends SharedOptions {
   adapterOf?: string;
+  package?: string;
   probes?: number;
 }
 
@@ -18,6 +19,7 @@ export function addProbeCommand(program: Command, context: CliContext): void {
     .description('Measure recall of the text, and answers to questions in wordings that were never trained.')
     .argument('<folder>', "the repository's folder")
     .option('--adapter-of <folder>', "measure another folder's adapter, as a control")
+    .option('--package <folder>', 'measure this package, where each has an adapter')
     .option('--probes <n>', 'how many questions to ask at most', integerFrom(1, 100_000));
   withSharedOptions(command).action((folder: string, options: ProbeCommandOptions) =>
     probeCommand(context, folder, options),
@@ -26,8 +28,9 @@ export function addProbeCommand(program: Command, context: CliContext): void {
 
 async function probeCommand(context: CliContext, named: string, options: ProbeCommandOptions): Promise<void> {
   const folder = existingFolder(context, named);
-  const asked: { adapterOf?: string; probes?: number } = {};
+  const asked: { adapterOf?: string; package?: string; probes?: number } = {};
   if (options.adapterOf !== undefined) asked.adapterOf = existingFolder(context, options.adapterOf);
+  if (options.package !== undefined) asked.package = options.package;
   if (options.probes !== undefined) asked.probes = options.probes;
   const result = await withServices(context, options, (services) => {
     if (context.stderr.isTTY) printLines(context.stderr, ['Measuring the adapter and the base model …']);

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { SkippedEntry, StatusResult } from '../../protocol/host.ts';
 import type { CliContext } from './context.ts';
 import { byteSize, counted, duration, percent } from './number-text.ts';
+import { packageLines } from './package-lines.ts';
 import { printResult } from './print.ts';
 import { existingFolder, type SharedOptions, withServices, withSharedOptions } from './shared-options.ts';
 
@@ -29,7 +30,7 @@ export function addStatusCommand(program: Command, context: CliContext): void {
 /** For people. `now` in milliseconds since 1970. */
 export function statusLines(status: StatusResult, named: string, all: boolean, now: number): string[] {
   const { documents, tokens, absorbed, dirty, skipped, version, absorbedAt, adapterBytes, device, model } = status;
-  const { absorbedCommit: commit, recipe } = status;
+  const { absorbedCommit: commit, recipe, arrangement, packages = [] } = status;
   const corpus = `${counted(tokens, 'token')} in ${counted(documents, 'document')}`;
   const again = dirty === 0 ? 'none' : `${counted(dirty, 'file')}; \`lift absorb ${named}\` learns them`;
   return [
@@ -40,12 +41,16 @@ export function statusLines(status: StatusResult, named: string, all: boolean, n
       ? []
       : [
           `Dirty     ${again}`,
-          `Version   ${version}${absorbedAt === null ? '' : `, ${age(absorbedAt, now)}`}`,
+          ...(packages.length > 0
+            ? [`Absorbed  ${absorbedAt === null ? 'at an unknown time' : `last ${age(absorbedAt, now)}`}`]
+            : [`Version   ${version}${absorbedAt === null ? '' : `, ${age(absorbedAt, now)}`}`]),
           ...(commit === null ? [] : [`Commit    ${commit}`]),
           `Size      ${byteSize(adapterBytes)}`,
         ]),
     `Model     ${model} on ${device}`,
     ...(recipe === undefined ? [] : [`Training  ${recipe}`]),
+    ...(arrangement === undefined ? [] : [`Packages  ${arrangement}`]),
+    ...packageLines(packages).map((line) => `          ${line}`),
     ...(skipped.length === 0 ? ['Skipped   nothing'] : ['Skipped', ...skippedLines(skipped, named, all)]),
   ];
 }

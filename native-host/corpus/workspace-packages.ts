@@ -111,3 +111,16 @@ function goPatterns(text: string): string[] {
   const single = [...plain.matchAll(/^use[ \t]+([^\s(]\S*)/gm)].map(([, folder]) => folder!);
   return [...blocks, ...single].map((folder) => folder.trim().replace(/^["'`]|["'`]$/g, '')).filter((folder) => folder !== '');
 }
+
+/** What each of these packages calls itself, by folder: in package.json, Cargo.toml, pyproject.toml or go.mod. */
+export function packageNames(documents: readonly Document[], folders: readonly string[]): Map<string, string[]> {
+  const byPath = new Map(documents.map((document) => [document.path, document]));
+  const named = folders.map((folder): [string, string[]] => {
+    const textOf = (file: string) => byPath.get(folder === outsidePackages ? file : `${folder}/${file}`)?.text ?? '';
+    const [, inJson] = /"name"\s*:\s*"([^"\n]+)"/.exec(textOf('package.json')) ?? [];
+    const inToml = ['Cargo.toml', 'pyproject.toml'].map((file) => /^name\s*=\s*["']([^"'\n]+)["']/m.exec(textOf(file))?.[1]);
+    const [, inGo] = /^module\s+(\S+)/m.exec(textOf('go.mod')) ?? [];
+    return [folder, [inJson, ...inToml, inGo].filter((name) => name !== undefined)];
+  });
+  return new Map(named);
+}

@@ -16,9 +16,14 @@ export function termsOf(text: string): string[] {
 
 /** The terms of a question that say what it is about, each once. All of its terms when nothing else is left. */
 export function questionTerms(question: string): string[] {
-  const all = [...new Set(termsOf(question))];
-  const telling = all.filter((term) => !commonWords.has(term) && (term.length > 1 || /\p{N}/u.test(term)));
-  return telling.length > 0 ? telling : all;
+  const telling = tellingTerms(question);
+  return telling.length > 0 ? telling : [...new Set(termsOf(question))];
+}
+
+/** The terms that say what a text is about, each once. */
+export function tellingTerms(text: string): string[] {
+  const all = [...new Set(termsOf(text))];
+  return all.filter((term) => !commonWords.has(term) && (term.length > 1 || /\p{N}/u.test(term)));
 }
 
 /** What is left of an English word without its ending, when that is still a word: `vacuuming` gives vacuum. Null otherwise. */

@@ -18,12 +18,17 @@ const trialSteps = 3;
 // Vectors: the two newest versions, and a checkpoint's three twice, since the next one is written before one goes.
 const storedVectors = 2 + 2 * 3;
 
+export interface EstimateRequest extends Pick<AbsorbRequest, 'minutes' | 'adapterKind' | 'rank'> {
+  /** How many it would be absorbed into. */
+  adapters: number;
+}
+
 /** Errors: as those of compiling and running on the device. */
 export async function estimateAbsorption(
   device: Device,
   model: BaseModel,
   { documents, tokenCount, skipped }: Repository,
-  { minutes, adapterKind, rank }: Pick<AbsorbRequest, 'minutes' | 'adapterKind' | 'rank'>,
+  { minutes, adapterKind, rank, adapters }: EstimateRequest,
   fitToMemory: FitToMemory,
 ): Promise<AbsorbEstimateResult> {
   const asked = { kind: kindFor(model, adapterKind), rank, minutes };
@@ -36,7 +41,7 @@ export async function estimateAbsorption(
     tokens: tokenCount,
     skipped: skipped.length,
     seconds: Math.min(seconds, 60 * (minutes ?? recipe.fullBudget.minutes)),
-    bytes: tokenCount === 0 ? 0 : storedVectors * layout.length * Float32Array.BYTES_PER_ELEMENT,
+    bytes: tokenCount === 0 ? 0 : adapters * storedVectors * layout.length * Float32Array.BYTES_PER_ELEMENT,
   };
 }
 

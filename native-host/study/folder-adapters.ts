@@ -3,7 +3,7 @@ import type { AdapterFolder } from '../store/adapter-folder.ts';
 import { type Arrangement, readArrangement } from '../store/arrangement.ts';
 import type { AdapterVersion } from '../store/manifest.ts';
 import { holderOf } from './arrangement.ts';
-import { emptyLedger, type Ledger, readLedger } from './ledger.ts';
+import { type Ledger, readLedger } from './ledger.ts';
 import { type Part, partsOf } from './parts.ts';
 import type { Repository } from './repository.ts';
 
@@ -51,35 +51,30 @@ export interface KnownPart {
   repository: Repository;
   adapter: AdapterFolder;
   current: AdapterVersion | null;
-  /** What that has learned of this part. */
-  ledger: Ledger;
+  /** What that has learned of this part; null where nothing tells. */
+  ledger(): Promise<Ledger | null>;
   /** Whether the adapter is that of everything, since the package's own is not there or not finished. */
   byWhole: boolean;
 }
 
 /** One part, or where packages have adapters of their own, those that answer now; see `holderOf`. */
-export async function knownParts(
+export function knownParts(
   repository: Repository,
-  adapters: FolderAdapters,
+  { whole }: FolderAdapters,
   { arrangement, parts, current }: ArrangedFolder,
-): Promise<KnownPart[]> {
-  const { whole } = adapters;
+): KnownPart[] {
   const holders = parts.map((part) => holderOf(arrangement ?? 'whole', part.current, current));
-  const ofWhole = await ledgerOf(whole, current);
+  const ofWhole = () => ledgerOf(whole, current);
   if (!holders.includes('own')) {
     return [{ package: null, repository, adapter: whole, current, ledger: ofWhole, byWhole: false }];
   }
-  return Promise.all(
-    parts.map(async (part, index) => {
-      const { package: name, repository: within, holds } = part;
-      if (holders[index] === 'whole') {
-        const ledger = ledgerWithin(ofWhole, holds);
-        return { package: name, repository: within, adapter: whole, current, ledger, byWhole: true };
-      }
-      const ledger = await ledgerOf(part.adapter, part.current);
-      return { package: name, repository: within, adapter: part.adapter, current: part.current, ledger, byWhole: false };
-    }),
-  );
+  return parts.map((part, index) => {
+    const { package: name, repository: within, holds } = part;
+    const byWhole = holders[index] === 'whole';
+    return byWhole
+      ? { package: name, repository: within, adapter: whole, current, ledger: () => ofWhole().then(only(holds)), byWhole }
+      : { ...part, ledger: () => ledgerOf(part.adapter, part.current), byWhole };
+  });
 }
 
 async function currentOf(adapter: AdapterFolder): Promise<AdapterVersion | null> {
@@ -87,13 +82,16 @@ async function currentOf(adapter: AdapterFolder): Promise<AdapterVersion | null>
   return manifest?.versions.find(({ version }) => version === manifest.current) ?? null;
 }
 
-async function ledgerOf(adapter: AdapterFolder, current: AdapterVersion | null): Promise<Ledger> {
-  return (await readLedger(adapter.path, current?.note.ledger)) ?? emptyLedger();
+function ledgerOf(adapter: AdapterFolder, current: AdapterVersion | null): Promise<Ledger | null> {
+  return readLedger(adapter.path, current?.note.ledger);
 }
 
 /** What a ledger says of some documents. */
-function ledgerWithin(ledger: Ledger, holds: (path: string) => boolean): Ledger {
-  const documents = new Map([...ledger.documents].filter(([path]) => holds(path)));
-  const lessons = new Map([...ledger.lessons].filter(([, { path }]) => holds(path)));
-  return { ...ledger, documents, lessons };
+function only(holds: (path: string) => boolean): (ledger: Ledger | null) => Ledger | null {
+  return (ledger) => {
+    if (ledger === null) return null;
+    const documents = new Map([...ledger.documents].filter(([path]) => holds(path)));
+    const lessons = new Map([...ledger.lessons].filter(([, { path }]) => holds(path)));
+    return { ...ledger, documents, lessons };
+  };
 }
