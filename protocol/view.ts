@@ -74,7 +74,7 @@ export interface HostState {
   memoryBytes: number | null;
 }
 
-/** One folder of the workspace, which has one adapter. */
+/** One folder of the workspace, which has one adapter, or one for each of its packages. */
 export interface FolderState {
   /** Absolute path. */
   folder: string;
@@ -95,10 +95,14 @@ export interface FolderState {
   absorbedCommit: string | null;
   /** How the version was trained and why so, in English; absent where the host does not say. */
   recipe?: string;
+  /** Which adapters a folder with packages has and why so, in English; absent where it declares none. */
+  arrangement?: string;
   adapterBytes: number;
   skipped: SkippedFile[];
   /** Absorbed share by folder of the first level, largest first; '' holds the files beside them. */
   byFolder: FolderShare[];
+  /** Absorbed share by package, where each has an adapter; '.' is what lies in none. Absent where there is but one adapter. */
+  byPackage?: FolderShare[];
   progress: AbsorptionProgress | null;
   /** Loss over the running or the last absorption, thinned out to at most 200 points. */
   losses: LossPoint[];
@@ -126,6 +130,8 @@ export interface AbsorptionProgress {
   secondsLeft: number | null;
   /** Share of the work done; null while it can't be told. */
   done: number | null;
+  /** The package whose turn it is, where each has an adapter. */
+  package?: string;
 }
 
 export interface LossPoint {
@@ -166,6 +172,8 @@ export interface Turn {
   shown: ShownText[];
   /** Version of the adapter that answered; null for the base model. */
   version: number | null;
+  /** Folder of the package whose adapter that is; absent where it is the adapter of everything. */
+  package?: string;
   firstTokenMs: number | null;
   tokensPerSecond: number | null;
 }

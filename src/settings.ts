@@ -1,6 +1,6 @@
 /** The settings `lift.*` as values that are always valid, whatever stands in the user's file. */
 import { type ConfigurationScope, workspace } from 'vscode';
-import type { AbsorbStartParams, AdapterKindName, InitializeParams } from '../protocol/host.ts';
+import type { AbsorbStartParams, AdapterKindName, InitializeParams, PackagesName } from '../protocol/host.ts';
 
 export type AutoAbsorb = 'off' | 'onSave' | 'afterDelay';
 export type PowerRule = 'always' | 'pluggedIn' | 'considerate';
@@ -49,11 +49,13 @@ export function absorbOptions(scope: ConfigurationScope): Omit<AbsorbStartParams
     text('adapterKind', scope),
     'auto',
   );
+  const packages = oneOf<PackagesName>(['auto', 'whole', 'each'], text('packages', scope), 'auto');
   return {
     ...(minutes === null ? {} : { minutes }),
     ...(rank === null ? {} : { rank: Math.round(rank) }),
     ...(quota === null ? {} : { quotaBytes: Math.round(quota * 1_000_000) }),
     ...(kind === 'auto' ? {} : { adapterKind: kind }),
+    ...(packages === 'auto' ? {} : { packages }),
   };
 }
 

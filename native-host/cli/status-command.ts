@@ -41,9 +41,7 @@ export function statusLines(status: StatusResult, named: string, all: boolean, n
       ? []
       : [
           `Dirty     ${again}`,
-          ...(packages.length > 0
-            ? [`Absorbed  ${absorbedAt === null ? 'at an unknown time' : `last ${age(absorbedAt, now)}`}`]
-            : [`Version   ${version}${absorbedAt === null ? '' : `, ${age(absorbedAt, now)}`}`]),
+          `${packages.length > 0 ? 'Newest    version' : 'Version  '} ${version}${absorbedAt === null ? '' : `, ${age(absorbedAt, now)}`}`,
           ...(commit === null ? [] : [`Commit    ${commit}`]),
           `Size      ${byteSize(adapterBytes)}`,
         ]),

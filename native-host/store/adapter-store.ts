@@ -9,7 +9,15 @@ import { bytesIn, foldersIn } from './folder-contents.ts';
 import { type AdapterIdentity, FolderState } from './folder-state.ts';
 import { type LockHolder, lockHolder } from './lock.ts';
 import { type AdapterVersion, manifestFile } from './manifest.ts';
-import { checkedKey, isOfRepository, packageKeyOf, realFolder, repositoryKeyOf } from './repository-key.ts';
+import {
+  checkedKey,
+  isOfRepository,
+  isPackageKey,
+  packageKeyOf,
+  realFolder,
+  repositoryKeyOf,
+  repositoryKeyOfPackage,
+} from './repository-key.ts';
 import { DiskFullError, noSuchAdapter, StoreError } from './store-error.ts';
 
 export interface RepositoryEntry {
@@ -220,9 +228,19 @@ export class Store {
     });
     this.#opened.delete(state.path);
     await rm(grave, { recursive: true, force: true, maxRetries: 5 });
+    if (isPackageKey(repositoryKey)) await this.#deleteNotes(repositoryKeyOfPackage(repositoryKey), baseModelKey);
     // Fails while it holds adapters for other base models, as it should.
     await rmdir(join(this.#adapters, repositoryKey)).catch(() => undefined);
     return true;
+  }
+
+  /** What is noted of a repository goes with the last adapter of a package of it. */
+  async #deleteNotes(repositoryKey: string, baseModelKey: string): Promise<void> {
+    const { created, problems } = await this.#entry(repositoryKey, baseModelKey);
+    const keys = (await foldersIn(this.#adapters)).filter((key) => key !== repositoryKey && isOfRepository(key, repositoryKey));
+    const others = await Promise.all(keys.map((key) => foldersIn(join(this.#adapters, key))));
+    if (created !== null || problems.length > 0 || others.some((bases) => bases.includes(baseModelKey))) return;
+    await unlessRefused(() => this.#deleteOne(repositoryKey, baseModelKey));
   }
 
   /** Finishes deletions that were interrupted. */

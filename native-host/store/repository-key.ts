@@ -29,6 +29,15 @@ export function packageKeyOf(repositoryKey: string, packageFolder: string): stri
   return `${repositoryKey}+${name}-${createHash('sha256').update(packageFolder).digest('hex').slice(0, 12)}`;
 }
 
+export function isPackageKey(key: string): boolean {
+  return key.includes('+');
+}
+
+/** Of the repository that the package of this key lies in. */
+export function repositoryKeyOfPackage(key: string): string {
+  return key.slice(0, key.indexOf('+'));
+}
+
 /** Whether a key is that of a repository, or of a package of it. */
 export function isOfRepository(key: string, repositoryKey: string): boolean {
   return key === repositoryKey || key.startsWith(`${repositoryKey}+`);

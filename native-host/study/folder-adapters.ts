@@ -39,9 +39,10 @@ export async function arrangedFolder(repository: Repository, adapters: FolderAda
       return { ...part, adapter, current: await currentOf(adapter) };
     }),
   );
+  const isAny = current !== null || parts.some((part) => part.current !== null);
   // Before there were arrangements, every folder had one adapter.
-  const without = current !== null ? 'whole' : parts.some((part) => part.current !== null) ? 'each' : null;
-  return { arrangement: note?.arrangement ?? without, parts, current };
+  const unnoted = current === null ? 'each' : 'whole';
+  return { arrangement: isAny ? (note?.arrangement ?? unnoted) : null, parts, current };
 }
 
 /** What answers for a folder, or for one package of it. */

@@ -19,7 +19,7 @@ export async function manageAdapters(context: LiftContext): Promise<void> {
   const choices: AdapterChoice[] = [...adapters]
     .sort((a, b) => b.bytes - a.bytes)
     .map((adapter) => ({
-      label: adapter.folder === '' ? adapter.repositoryKey : basename(adapter.folder),
+      label: nameOf(adapter),
       description: bytesText(adapter.bytes),
       detail: l10n.t(
         '{0} · version {1} of {2} · used {3}',
@@ -52,14 +52,15 @@ async function manageOne(context: LiftContext, adapter: AdapterEntry): Promise<v
   const rollBack = { label: l10n.t('$(discard) Roll back to the version before'), action: 'rollBack' as const };
   const remove = { label: l10n.t('$(trash) Delete ({0})', bytesText(adapter.bytes)), action: 'delete' as const };
   const actions = adapter.versions.length > 1 && adapter.folder !== '' ? [rollBack, remove] : [remove];
-  const chosen = await window.showQuickPick(actions, { title: adapter.folder || adapter.repositoryKey });
+  const chosen = await window.showQuickPick(actions, { title: titleOf(adapter) });
   if (chosen?.action === 'rollBack') {
-    const { version } = await context.host.request('adapters/rollBack', { folder: adapter.folder });
+    const ofPackage = adapter.package === undefined ? {} : { package: adapter.package };
+    const { version } = await context.host.request('adapters/rollBack', { folder: adapter.folder, ...ofPackage });
     void window.showInformationMessage(l10n.t('Version {0} is in use again.', version));
   }
   if (chosen?.action === 'delete') {
     const confirmed = await confirm(
-      l10n.t('Delete the adapter of {0}?', adapter.folder || adapter.repositoryKey),
+      l10n.t('Delete the adapter of {0}?', titleOf(adapter)),
       l10n.t('What the model learned of this folder is lost. Absorbing it again takes as long as the first time.'),
       l10n.t('Delete'),
     );
@@ -69,6 +70,16 @@ async function manageOne(context: LiftContext, adapter: AdapterEntry): Promise<v
     void window.showInformationMessage(l10n.t('{0} of disk are free again.', bytesText(freedBytes)));
   }
   if (chosen !== undefined) await folder?.update();
+}
+
+function titleOf(adapter: AdapterEntry): string {
+  return adapter.package === undefined ? adapter.folder || adapter.repositoryKey : nameOf(adapter);
+}
+
+function nameOf({ folder, package: named, repositoryKey }: AdapterEntry): string {
+  if (folder === '') return repositoryKey;
+  if (named === undefined) return basename(folder);
+  return `${basename(folder)}: ${named === '.' ? l10n.t('what is in no package') : named}`;
 }
 
 async function prune(context: LiftContext, total: number): Promise<void> {

@@ -2,12 +2,14 @@
 import { join } from 'node:path';
 import { commands, l10n, type Uri, window } from 'vscode';
 import type { LiftContext } from '../lift-context.ts';
-import { chooseFolder } from './choose-folder.ts';
+import { chooseFolder, choosePackage } from './choose-folder.ts';
 
 export async function rollBackAdapter(context: LiftContext): Promise<void> {
   const folder = await chooseFolder(context, l10n.t('Roll Back Adapter'));
   if (folder === undefined) return;
-  const { version } = await context.host.request('adapters/rollBack', { folder: folder.state.folder });
+  const chosen = await choosePackage(folder, l10n.t('Roll Back Adapter'));
+  if (chosen === undefined) return;
+  const { version } = await context.host.request('adapters/rollBack', { folder: folder.state.folder, ...chosen });
   await folder.update();
   void window.showInformationMessage(l10n.t('“{0}” is answered with version {1} again.', folder.folder.name, version));
 }
@@ -32,12 +34,14 @@ export async function exportAdapter(context: LiftContext): Promise<void> {
 export async function importAdapter(context: LiftContext): Promise<void> {
   const folder = await chooseFolder(context, l10n.t('Import Adapter'));
   if (folder === undefined) return;
+  const chosen = await choosePackage(folder, l10n.t('Import Adapter'));
+  if (chosen === undefined) return;
   const source = await chooseDiskFolder(
     l10n.t('Import'),
     l10n.t('A folder with adapter_config.json and adapter_model.safetensors'),
   );
   if (source === undefined) return;
-  const params = { folder: folder.state.folder, source: source.fsPath };
+  const params = { folder: folder.state.folder, source: source.fsPath, ...chosen };
   const { version } = await context.host.request('adapters/import', params);
   await folder.update();
   void window.showInformationMessage(

@@ -1,6 +1,6 @@
 /** What is known of a folder, and how news changes it. */
-import type { CoverageEntry, StatusResult } from '../../protocol/host.ts';
-import type { FolderState } from '../../protocol/view.ts';
+import type { CoverageEntry, PackageStatus, StatusResult } from '../../protocol/host.ts';
+import type { FolderShare, FolderState } from '../../protocol/view.ts';
 import type { RememberedFolder } from './folder-memory.ts';
 import { folderShares } from './folder-shares.ts';
 
@@ -33,9 +33,21 @@ const atRest: ReadonlySet<FolderState['phase']> = new Set(['unknown', 'empty', '
 export function withStatus(state: FolderState, status: StatusResult): FolderState {
   const { documents, tokens, absorbed, dirty, version, absorbedAt, absorbedCommit, adapterBytes, skipped, recipe } =
     status;
-  const made = { version, absorbedAt, absorbedCommit, adapterBytes, ...(recipe === undefined ? {} : { recipe }) };
-  const known = { ...state, documents, tokens, absorbed, dirty, ...made, skipped };
+  const { arrangement, packages } = status;
+  const made = {
+    ...{ version, absorbedAt, absorbedCommit, adapterBytes },
+    ...(recipe === undefined ? {} : { recipe }),
+    ...(arrangement === undefined ? {} : { arrangement }),
+    ...(packages === undefined ? {} : { byPackage: packages.map(packageShare) }),
+  };
+  // What the host says no more is so no more.
+  const { recipe: _recipe, arrangement: _arrangement, byPackage: _byPackage, ...lasting } = state;
+  const known = { ...lasting, documents, tokens, absorbed, dirty, ...made, skipped };
   return atRest.has(state.phase) ? { ...known, phase: version === null ? 'empty' : 'idle', message: null } : known;
+}
+
+function packageShare({ folder, tokens, absorbed, dirty }: PackageStatus): FolderShare {
+  return { path: folder, tokens, absorbed, dirty };
 }
 
 export function withCoverage(state: FolderState, coverage: ReadonlyMap<string, CoverageEntry>): FolderState {

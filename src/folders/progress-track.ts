@@ -12,7 +12,7 @@ export class ProgressTrack {
 
   /** `now` in seconds, from any start. */
   next(report: AbsorbProgress, now: number): AbsorptionProgress {
-    const { phase, step, documentsSeen, loss, tokensPerSecond, secondsLeft } = report;
+    const { phase, step, documentsSeen, loss, tokensPerSecond, secondsLeft, package: turn } = report;
     const gap = this.lastReport === null ? 0 : now - this.lastReport;
     this.lastReport = now;
     if (phase === 'train') {
@@ -22,8 +22,9 @@ export class ProgressTrack {
         this.done = Math.max(this.done ?? 0, total === 0 ? 1 : this.trainingSeconds / total);
       }
     }
-    // What comes after the training is short beside it.
-    if (phase === 'save') this.done = 1;
-    return { phase, step, documentsSeen, loss, tokensPerSecond, secondsLeft, done: this.done };
+    // What comes after the training is short beside it, unless other packages come, too.
+    if (phase === 'save' && (turn === undefined || turn.number === turn.of)) this.done = 1;
+    const named = turn === undefined ? {} : { package: turn.folder };
+    return { phase, step, documentsSeen, loss, tokensPerSecond, secondsLeft, done: this.done, ...named };
   }
 }

@@ -1,7 +1,7 @@
 /** The absorption report as Markdown: what is known, what is not, what was left out and why. */
 import { l10n } from 'vscode';
 import type { CoverageEntry } from '../../protocol/host.ts';
-import type { FolderState, HostState, SkippedFile } from '../../protocol/view.ts';
+import type { FolderShare, FolderState, HostState, SkippedFile } from '../../protocol/view.ts';
 import { bytesText, countText, percentText } from '../number-text.ts';
 
 /** Longer lists are cut, and say so. */
@@ -12,6 +12,7 @@ export function reportText(host: HostState, folder: FolderState, coverage: Reado
   return [
     `# ${l10n.t('Absorption report: {0}', cell(folder.name))}`,
     summary(host, folder),
+    section(l10n.t('Adapters by package'), packages(folder)),
     section(l10n.t('By folder'), shares(folder)),
     section(l10n.t('Files changed since they were absorbed'), dirtyFiles(coverage)),
     section(l10n.t('Files known least'), leastKnown(coverage)),
@@ -34,6 +35,9 @@ function summary(host: HostState, folder: FolderState): string {
     [l10n.t('Made'), folder.absorbedAt === null ? '–' : new Date(folder.absorbedAt).toLocaleString()],
     [l10n.t('Commit'), folder.absorbedCommit === null ? '–' : code(folder.absorbedCommit)],
     ...(folder.recipe === undefined ? [] : [[l10n.t('How it is trained'), cell(folder.recipe)] as [string, string]]),
+    ...(folder.arrangement === undefined
+      ? []
+      : [[l10n.t('Packages'), cell(folder.arrangement)] as [string, string]]),
     [l10n.t('Size of the adapter'), bytesText(folder.adapterBytes)],
     [l10n.t('Model'), cell(host.model ?? '–')],
     [l10n.t('Device'), cell(host.device ?? '–')],
@@ -42,12 +46,23 @@ function summary(host: HostState, folder: FolderState): string {
   return table(['', ''], rows) + message;
 }
 
+function packages({ byPackage = [] }: FolderState): string {
+  if (byPackage.length === 0) return '';
+  return shareTable(l10n.t('Package'), byPackage, (path) => (path === '.' ? l10n.t('(in no package)') : code(path)));
+}
+
 function shares({ byFolder }: FolderState): string {
   if (byFolder.length === 0) return '';
+  return shareTable(l10n.t('Folder'), byFolder, (path) =>
+    path === '' ? l10n.t('(files beside the folders)') : code(path),
+  );
+}
+
+function shareTable(title: string, shares: readonly FolderShare[], nameOf: (path: string) => string): string {
   return table(
-    [l10n.t('Folder'), l10n.t('Absorbed'), l10n.t('Tokens'), l10n.t('Changed since')],
-    byFolder.map(({ path, absorbed, tokens, dirty }) => [
-      path === '' ? l10n.t('(files beside the folders)') : code(path),
+    [title, l10n.t('Absorbed'), l10n.t('Tokens'), l10n.t('Changed since')],
+    shares.map(({ path, absorbed, tokens, dirty }) => [
+      nameOf(path),
       `${bar(absorbed)} ${percentText(absorbed)}`,
       countText(tokens),
       countText(dirty),

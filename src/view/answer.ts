@@ -199,6 +199,7 @@ function earlierTurns(turns: readonly Turn[], folder: WorkspaceFolder): Conversa
 
 function finished(result: AskResult, leftOut: readonly string[]): Partial<Turn> {
   const { answer, citations, unknownPaths, unknownSymbols, version, firstTokenMs, tokensPerSecond } = result;
+  const { package: named } = result;
   const shown: Turn['shown'] = result.shown.map(({ kind, path = null, startLine = null, endLine = null, state }) => ({
     kind,
     path,
@@ -215,6 +216,7 @@ function finished(result: AskResult, leftOut: readonly string[]): Partial<Turn> 
     unknownSymbols,
     shown,
     version,
+    ...(named === undefined ? {} : { package: named }),
     firstTokenMs,
     tokensPerSecond,
   };

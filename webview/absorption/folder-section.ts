@@ -6,7 +6,7 @@ import { keep, keptState, post } from '../extension-link.ts';
 import { ago, bytes, changedFiles, count, percent, timeLeft } from '../quantities.ts';
 import { textButton } from '../toolkit.ts';
 import { word } from '../words.ts';
-import { FolderShares } from './folder-shares.ts';
+import { FolderShares, folderName, packageName } from './folder-shares.ts';
 import { LossCurve } from './loss-curve.ts';
 import { SkippedFiles } from './skipped-files.ts';
 
@@ -25,7 +25,8 @@ export class FolderSection {
   private readonly buttons = element('div', { class: 'buttons' });
   private readonly facts = element('dl', { class: 'facts' });
   private readonly curve = new LossCurve();
-  private readonly shares = new FolderShares();
+  private readonly packages = new FolderShares(word('Adapters by package'), packageName);
+  private readonly shares = new FolderShares(word('Absorbed by folder'), folderName);
   private readonly skipped: SkippedFiles;
   private buttonsKey = '';
   private phase: FolderState['phase'] | null = null;
@@ -42,6 +43,7 @@ export class FolderSection {
       this.progressText,
       this.buttons,
       this.curve.element,
+      this.packages.element,
       this.shares.element,
       this.facts,
       this.skipped.element,
@@ -61,6 +63,7 @@ export class FolderSection {
     this.showProgress(state);
     this.showButtons(state);
     this.curve.show(state.losses);
+    this.packages.show(state.version === null ? [] : (state.byPackage ?? []));
     this.shares.show(state.version === null ? [] : state.byFolder);
     this.showFacts(state);
     this.skipped.show(state.skipped);
@@ -116,8 +119,11 @@ export class FolderSection {
     if (state.documents > 0) {
       facts.push([word('Corpus'), word('{0} files, {1} tokens', count(state.documents), count(state.tokens))]);
     }
-    if (state.version !== null)
-      facts.push([word('Adapter'), word('version {0}, {1}', state.version, bytes(state.adapterBytes))]);
+    if (state.version !== null) {
+      const { version, byPackage, adapterBytes } = state;
+      const made = byPackage === undefined ? word('version {0}, {1}', version, bytes(adapterBytes)) : word('one for each package, {0}', bytes(adapterBytes));
+      facts.push([word('Adapter'), made]);
+    }
     if (state.absorbedAt !== null) {
       const { absorbedCommit: commit } = state;
       const when = ago(state.absorbedAt);
@@ -157,8 +163,9 @@ function progressText(progress: NonNullable<FolderState['progress']>, phase: Fol
     measure: word('Measuring'),
     save: word('Saving'),
   };
-  const { done, secondsLeft, tokensPerSecond, documentsSeen } = progress;
+  const { done, secondsLeft, tokensPerSecond, documentsSeen, package: named } = progress;
   const parts = [
+    named === undefined ? '' : packageName(named),
     phases[progress.phase] ?? progress.phase,
     done === null ? '' : percent(done),
     phase === 'busy' && secondsLeft !== null ? timeLeft(secondsLeft) : '',

@@ -1,4 +1,4 @@
-// How much of each folder of the first level is absorbed, as bars.
+// How much of each folder of the first level is absorbed, or of each package that has an adapter, as bars.
 import type { FolderShare } from '../../protocol/view.ts';
 import { element } from '../elements.ts';
 import { changedFiles, count, percent } from '../quantities.ts';
@@ -15,12 +15,15 @@ export class FolderShares {
   private all = false;
   private shownKey = '';
 
-  constructor() {
+  constructor(
+    title: string,
+    private readonly nameOf: (path: string) => string,
+  ) {
     this.more = textButton('', 'secondary', () => {
       this.all = true;
       this.draw();
     });
-    this.element.append(element('h4', {}, word('Absorbed by folder')), this.list, this.more);
+    this.element.append(element('h4', {}, title), this.list, this.more);
   }
 
   show(shares: FolderShare[]): void {
@@ -34,15 +37,23 @@ export class FolderShares {
     this.shownKey = key;
     this.element.hidden = this.shares.length === 0;
     const shown = this.all ? this.shares : this.shares.slice(0, foldersShown);
-    this.list.replaceChildren(...shown.map(shareBar));
+    this.list.replaceChildren(...shown.map((share) => shareBar(share, this.nameOf(share.path))));
     const rest = this.shares.length - shown.length;
     this.more.hidden = rest === 0;
     this.more.textContent = word('and {0} more', count(rest));
   }
 }
 
-function shareBar({ path, tokens, absorbed, dirty }: FolderShare): HTMLElement {
-  const name = path === '' ? word('files at the top') : `${path}/`;
+/** Of a folder of the first level. */
+export function folderName(path: string): string {
+  return path === '' ? word('files at the top') : `${path}/`;
+}
+
+export function packageName(path: string): string {
+  return path === '.' ? word('in no package') : path;
+}
+
+function shareBar({ tokens, absorbed, dirty }: FolderShare, name: string): HTMLElement {
   const filled = element('span', { class: 'filled' });
   filled.style.width = `${Math.min(1, Math.max(0, absorbed)) * 100}%`;
   const title = [word('{0} tokens', count(tokens)), dirty > 0 ? changedFiles(dirty) : ''].filter(Boolean).join(' · ');
