@@ -22,6 +22,7 @@ const programs = {
   'bench-scaling': 'bench/scaling.ts',
   'bench-scale': 'bench/scale.ts',
   'bench-order': 'bench/order.ts',
+  'bench-packages': 'bench/packages.ts',
   'bench-recomputation': 'bench/recomputation.ts',
   'bench-weight-forms': 'bench/weight-forms.ts',
   'bench-cost': 'bench/cost.ts',

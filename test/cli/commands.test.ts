@@ -66,6 +66,7 @@ describe('every command', () => {
       ['absorb', 'repo', '--minutes', 'soon'],
       ['absorb', 'repo', '--device', 'abacus'],
       ['absorb', 'repo', '--adapter-kind', 'none'],
+      ['absorb', 'repo', '--packages', 'some'],
       ['absorb', 'repo', '--unknown'],
       ['eval', 'repo', '--arms', 'base,magic'],
       ['eval', 'repo', '--arms', 'wrong'],
@@ -202,7 +203,10 @@ describe('lift ask', () => {
       maxTokens: 9,
       conversation: [],
     });
+    const ofPackage = (await lift(['ask', 'repo', 'What?', '--package', 'packages/a'])).calls[0]!.parameters[0];
+    expect(ofPackage).toMatchObject({ package: 'packages/a' });
     const byDefault = (await lift(['ask', 'repo', 'What?'])).calls[0]!.parameters[0];
+    expect(byDefault).not.toHaveProperty('package');
     expect(byDefault).toMatchObject({ useAdapter: true, evidence: 3, temperature: 0, openFiles: [] });
   });
 
@@ -219,6 +223,16 @@ describe('lift ask', () => {
       expect([file, run.status]).toEqual([file, code]);
       expect(run.stderr).toMatch(message);
     }
+  });
+
+  it('says which package answered, on a terminal', async () => {
+    const by = async (name: string | undefined) => {
+      const ask = async () => ({ ...answer, ...(name === undefined ? {} : { package: name }) });
+      return (await lift(['ask', 'repo', 'What?'], { services: { ask }, terminal: true })).stderr;
+    };
+    expect(await by('packages/a')).toMatch(/^\(packages\/a, version 2, first token/);
+    expect(await by('.')).toMatch(/^\(what is in no package, version 2, /);
+    expect(await by(undefined)).toMatch(/^\(version 2, /);
   });
 
   it('says so when only the base model could answer', async () => {
@@ -269,6 +283,22 @@ describe('lift status', () => {
       skipped,
       recipe: 'LoRA of rank 64: because.',
     });
+  });
+
+  it('has a line for each package', async () => {
+    const packages = [
+      { folder: '.', documents: 1, tokens: 200, absorbed: 0.9, dirty: 0, version: 1, byWhole: true },
+      { folder: 'packages/a', documents: 2, tokens: 4000, absorbed: 0.512, dirty: 2, version: 3 },
+      { folder: 'packages/b', documents: 2, tokens: 0, absorbed: 0, dirty: 2, version: null },
+    ];
+    const services = { status: async () => ({ ...status, packages, arrangement: 'An adapter for each: because.' }) };
+    const { stdout } = await lift(['status', 'repo'], { services });
+    expect(stdout).toContain('Packages  An adapter for each: because.');
+    expect(stdout).toMatch(/\. \(what is in no package\) +90\.0 % +200 +0 +1 of all\n/);
+    expect(stdout).toMatch(/packages\/a +51\.2 % +4,000 +2 +3\n/);
+    expect(stdout).toMatch(/packages\/b +nothing yet +0 +2 +none\n/);
+    expect(stdout).toContain('the adapter of all answers for it');
+    expect(stdout).toMatch(/Newest {4}version 2, .* old/);
   });
 
   it('is no error before anything was absorbed', async () => {
@@ -355,12 +385,39 @@ describe('lift adapters', () => {
 
   it('exports, imports and rolls back', async () => {
     const exported = await lift(['adapters', 'export', 'repo', 'out', '--json']);
-    expect(exported.calls[0]).toEqual({ name: 'exportAdapter', parameters: [join(root, 'repo'), join(root, 'out')] });
+    expect(exported.calls[0]).toEqual({ name: 'exportAdapter', parameters: [join(root, 'repo'), join(root, 'out'), undefined] });
     expect(lastObject(exported.stdout)).toEqual({ files: ['adapter_config.json', 'adapter_model.safetensors'] });
     const imported = await lift(['adapters', 'import', 'repo', 'other']);
-    expect(imported.calls[0]).toEqual({ name: 'importAdapter', parameters: [join(root, 'repo'), join(root, 'other')] });
+    expect(imported.calls[0]).toEqual({ name: 'importAdapter', parameters: [join(root, 'repo'), join(root, 'other'), undefined] });
     expect(imported.stdout).toMatch(/version 3/);
     expect((await lift(['adapters', 'roll-back', 'repo', '--json'])).stdout).toBe('{"version":1}\n');
+    for (const [command, more] of [
+      ['export', ['out']],
+      ['import', ['other']],
+      ['roll-back', []],
+    ] as const) {
+      const run = await lift(['adapters', command, 'repo', ...more, '--package', 'packages/a']);
+      expect(run.calls[0]!.parameters.at(-1)).toBe('packages/a');
+    }
+  });
+
+  it('lists and deletes the adapters of packages, with their folder or one by one', async () => {
+    const store = mkdtempSync(join(root, 'store-'));
+    const of = (name: string) => openStore(store).packageAdapter(join(root, 'repo'), name, 'base1');
+    for (const name of ['.', 'packages/a', 'packages/b']) await of(name).saveVersion(layout, new Float32Array(4), {});
+    const { stdout } = await lift(['adapters', 'list', '--store', store]);
+    expect(stdout).toMatch(/repo: in no package +1 of 1 /);
+    expect(stdout).toMatch(/repo: packages\/a +1 of 1 /);
+    const { adapters } = lastObject((await lift(['adapters', 'list', '--store', store, '--json'])).stdout) as {
+      adapters: { repositoryKey: string; package: string }[];
+    };
+    expect(adapters.map((adapter) => adapter.package).sort()).toEqual(['.', 'packages/a', 'packages/b']);
+    const { repositoryKey } = adapters.find((adapter) => adapter.package === 'packages/a')!;
+    await lift(['adapters', 'delete', repositoryKey, '--store', store]);
+    expect(await openStore(store).list()).toHaveLength(2);
+    const rest = await lift(['adapters', 'delete', 'repo', 'base1', '--store', store, '--json']);
+    expect((lastObject(rest.stdout).removed as unknown[]).length).toBe(2);
+    expect(await openStore(store).list()).toEqual([]);
   });
 });
 

@@ -13,6 +13,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { layOut } from '../../native-host/model/adapter-layout.ts';
 import { openStore, type Store } from '../../native-host/store/adapter-store.ts';
+import { readArrangement, writeArrangement } from '../../native-host/store/arrangement.ts';
 import { repositoryKeyOf } from '../../native-host/store/repository-key.ts';
 import { DiskFullError, LockedError, StoreError } from '../../native-host/store/store-error.ts';
 import { baseModelKey, folderNamed, smallLayout, temporaryFolder, vectorOf } from './store-fixture.ts';
@@ -126,6 +127,55 @@ test('deletes one base model, or all of a repository; what is not there is an er
   await saveVersions('one', 1);
   expect(await currentVector(one)).toEqual(vectorOf(smallLayout, 1));
 });
+
+test('packages of a repository have adapters of their own beside its own', async () => {
+  const folder = await saveVersions('mono', 1);
+  const names = ['.', 'packages/a', 'packages-a', 'packages/ä', 'x'.repeat(300)];
+  for (const [seed, name] of names.entries()) {
+    await store.packageAdapter(folder, name, baseModelKey).saveVersion(smallLayout, vectorOf(smallLayout, 10 + seed), {});
+  }
+  const entries = await openStore(root).list();
+  expect(entries.map((entry) => entry.package).sort()).toEqual([null, ...names].sort());
+  expect(entries.every((entry) => entry.folder === realpathSync(folder))).toBe(true);
+  expect(new Set(entries.map(({ repositoryKey }) => repositoryKey)).size).toBe(6);
+  for (const [seed, name] of names.entries()) {
+    const loaded = await openStore(root).packageAdapter(folder, name, baseModelKey).loadVersion();
+    expect(loaded!.vector).toEqual(vectorOf(smallLayout, 10 + seed));
+  }
+  expect(await currentVector(folder)).toEqual(vectorOf(smallLayout, 1));
+  // What is in use stays, and so do its packages; those of a folder of which the name begins alike do not.
+  await saveVersions('mono-other', 1);
+  const removed = await store.prune(0, folder);
+  expect(removed.map(({ repositoryKey }) => repositoryKey)).toEqual([repositoryKeyOf(join(temporary.path, 'mono-other'))]);
+  expect(await store.list()).toHaveLength(6);
+});
+
+test('what is noted of a repository goes with the last adapter of a package', async () => {
+  const folder = folderNamed(temporary.path, 'mono');
+  const { path } = store.adapter(folder, baseModelKey);
+  await (await store.adapter(folder, baseModelKey).lock()).release();
+  await writeArrangement(path, { arrangement: 'each', packages: ['a', 'b'] });
+  expect(await readArrangement(path)).toEqual({ arrangement: 'each', packages: ['a', 'b'] });
+  for (const name of ['a', 'b']) {
+    await store.packageAdapter(folder, name, baseModelKey).saveVersion(smallLayout, vectorOf(smallLayout, 1), {});
+  }
+  const keys = (await store.list()).map(({ repositoryKey }) => repositoryKey);
+  expect(keys).toHaveLength(2);
+  await store.delete(keys[0]!);
+  expect(await readArrangement(path)).not.toBeNull();
+  await store.delete(keys[1]!);
+  expect(readdirSync(join(root, 'adapters'))).toEqual([]);
+  expect(await readArrangement(path)).toBeNull();
+});
+
+test.each(['', '{', '[]', '{"arrangement":"some","packages":[]}', '{"arrangement":"each","packages":[1]}', '{"arrangement":"each"}'])(
+  'a note that says %s is none',
+  async (text) => {
+    const folder = folderNamed(temporary.path, 'noted');
+    writeFileSync(join(folder, 'arrangement.json'), text);
+    expect(await readArrangement(folder)).toBeNull();
+  },
+);
 
 test('what is being trained is not deleted, by nobody', async () => {
   const folder = await saveVersions('one', 1);

@@ -12,6 +12,8 @@ import {
   type AbsorbRequest,
   absorb,
 } from '../../native-host/study/absorb.ts';
+import { type AbsorbedFolder, type AbsorbFolderRequest, absorbFolder } from '../../native-host/study/absorb-folder.ts';
+import type { FolderAdapters } from '../../native-host/study/folder-adapters.ts';
 import { makeTinyModel } from '../fixtures/tiny-model.ts';
 import { openTestDevice } from '../runtime/devices.ts';
 
@@ -40,6 +42,21 @@ export class StudyFixture {
 
   adapter(folder: string) {
     return this.store.adapter(folder, this.model.key);
+  }
+
+  adapters(folder: string): FolderAdapters {
+    const { key } = this.model;
+    return { whole: this.adapter(folder), ofPackage: (name) => this.store.packageAdapter(folder, name, key) };
+  }
+
+  /** Into an adapter for each package, unless told. */
+  absorbFolder(
+    folder: string,
+    request: AbsorbFolderRequest = { epochs: 2, packages: 'each' },
+    { signal = new AbortController().signal, onProgress = (_: AbsorbReport) => {}, ...rest }: Partial<AbsorbControl> = {},
+  ): Promise<AbsorbedFolder> {
+    const control = { signal, onProgress, whileRunning: async () => {}, ...rest };
+    return absorbFolder(this.device, this.model, folder, this.adapters(folder), request, control);
   }
 
   absorb(
@@ -89,6 +106,19 @@ export function smallRepository(): Record<string, string> {
   const modules = names.map((name, i) => [`src/${name}.ts`, moduleText(name, 100 + 7 * i)]);
   const list = names.map((name) => `- ${name} counts.`).join('\n');
   return { ...Object.fromEntries(modules), 'README.md': `# Counters\n\n## Modules\n\n${list}\n` };
+}
+
+/** Three packages of two modules each, and what lies beside them. */
+export function smallMonorepo(): Record<string, string> {
+  const packages = ['one', 'two', 'three'].flatMap((name, i) => [
+    [`packages/${name}/package.json`, JSON.stringify({ name: `@small/${name}`, main: `${names[2 * i]}.ts` })],
+    ...[0, 1].map((j) => [`packages/${name}/${names[2 * i + j]}.ts`, moduleText(names[2 * i + j]!, 100 + 7 * i + j)]),
+  ]);
+  return {
+    ...Object.fromEntries(packages),
+    'package.json': JSON.stringify({ name: 'small', private: true, workspaces: ['packages/*'] }),
+    'README.md': '# Counters\n\nThe counters are released together, from the main branch.\n',
+  };
 }
 
 /** A constant and two functions. */

@@ -26,6 +26,19 @@ it('tells what is known by folder, least known files first, and what has changed
   expect(text).toContain('## Files changed since they were absorbed\n\n- `src/changed.ts`');
 });
 
+it('has a line for each package that has an adapter', () => {
+  const shares = [
+    { path: '.', tokens: 100, absorbed: 1, dirty: 0 },
+    { path: 'packages/a', tokens: 1200, absorbed: 0.8, dirty: 1 },
+  ];
+  const text = report({ byPackage: shares, arrangement: 'An adapter for each of 1 packages' });
+  expect(text).toContain('| Packages | An adapter for each of 1 packages |');
+  expect(text).toContain('## Adapters by package');
+  expect(text).toContain('| (in no package) | ██████████ 100 % | 100 | 0 |');
+  expect(text).toContain('| `packages/a` | ████████░░ 80 % | 1,200 | 1 |');
+  expect(report({})).not.toContain('Adapters by package');
+});
+
 it('lists what is left out with its reason, whatever the names hold, and never cuts without saying so', () => {
   const skipped = [
     { path: '.env', reason: 'a secret' },

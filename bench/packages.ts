@@ -1,0 +1,187 @@
+// `node dist/bench-packages.js [--minutes 4]`: a monorepo of packages that the embedded model never saw, absorbed into one
+// adapter and into one for each package, in the same minutes altogether. Written to bench/RESULTS.md.
+//   exact answers in wordings that are trained and in ones that never are, by the adapter that the question is sent to
+//   how many questions are sent to the right package; the adapters of wrong ones as a control
+//   an edit of one package: how soon it is absorbed, and what that costs the others
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { factKey } from '../native-host/corpus/questions/fact.ts';
+import { outsidePackages } from '../native-host/corpus/workspace-packages.ts';
+import { embeddedModelFolder, workerFile } from '../native-host/locations.ts';
+import { openBaseModel } from '../native-host/model/open-model.ts';
+import { openServices } from '../native-host/open-services.ts';
+import { openOnnxDevice } from '../native-host/runtime/onnx/onnx-device.ts';
+import { openStore } from '../native-host/store/adapter-store.ts';
+import type { Arrangement } from '../native-host/store/arrangement.ts';
+import { choosePackage } from '../native-host/study/choose-package.ts';
+import { Lookup } from '../native-host/study/lookup.ts';
+import { partsOf } from '../native-host/study/parts.ts';
+import { type Adapter, openMeasurable, type ProbeQuestion, probesOf } from '../native-host/study/probe.ts';
+import { chosenFacts, readRepository } from '../native-host/study/repository.ts';
+import { exactAnswers } from '../native-host/train/measure.ts';
+import { recipeFor } from '../native-host/train/recipe.ts';
+import { writeSection } from './results.ts';
+
+const packages = ['semver', 'minimatch', 'commander'];
+const probesOfPackage = 80;
+const edited = { file: 'packages/semver/internal/constants.js', from: 'MAX_LENGTH = 256', to: 'MAX_LENGTH = 512' };
+
+interface Probe extends ProbeQuestion {
+  package: string;
+}
+
+const { values } = parseArgs({ options: { minutes: { type: 'string', default: '4' } } });
+const minutes = Number(values.minutes);
+const scratch = await mkdtemp(join(tmpdir(), 'lift-packages-'));
+const folder = join(scratch, 'mono');
+const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
+const shareOf = (flags: readonly boolean[]) => flags.filter(Boolean).length / Math.max(1, flags.length);
+
+try {
+  await writeMonorepo();
+  const model = await openBaseModel(embeddedModelFolder(), { folder: join(scratch, 'float32'), form: 'F32' });
+  const repository = await readRepository(folder, model.tokenizer, null);
+  const parts = partsOf(repository);
+  const recipe = recipeFor(model.parameters, model.config.maxPositionEmbeddings);
+  const { shape } = recipe.full;
+
+  // Both arrangements are asked about what both are taught: names that several packages have are no question about all.
+  const ofWhole = new Set((await chosenFacts(repository, recipe)).map((fact) => `${factKey(fact)}\0${fact.answer}`));
+  const probes: Probe[] = [];
+  for (const part of parts) {
+    if (part.package === outsidePackages) continue;
+    const facts = await chosenFacts(part.repository, recipe);
+    const common = facts.filter((fact) => ofWhole.has(`${factKey(fact)}\0${fact.answer}`));
+    probes.push(...probesOf(common, probesOfPackage).map((probe) => ({ ...probe, package: part.package })));
+  }
+
+  /** Exact answers of an adapter, or of the base, to questions about facts. */
+  const exactBy = async (adapter: Adapter | null, asked: readonly Probe[], kind: 'trained' | 'heldBack') => {
+    const device = openOnnxDevice('cpu', workerFile);
+    const measurable = await openMeasurable(device, model, adapter, shape);
+    try {
+      const questions = asked.map((probe) => ({ question: probe[kind], answer: probe.fact.answer }));
+      return await exactAnswers(measurable, model, questions, shape);
+    } finally {
+      await measurable.close();
+      await device.close();
+    }
+  };
+  /** Each probe by the adapter that `sentTo` names for it. */
+  const exactSent = async (
+    adapterOf: (name: string) => Promise<Adapter | null>,
+    sentTo: readonly string[],
+    kind: 'trained' | 'heldBack',
+    asked: readonly Probe[] = probes,
+  ) => {
+    const exact = new Map<Probe, boolean>();
+    for (const name of new Set(sentTo)) {
+      const own = asked.filter((_, index) => sentTo[index] === name);
+      const answers = await exactBy(await adapterOf(name), own, kind);
+      for (const [index, probe] of own.entries()) exact.set(probe, answers[index]!);
+    }
+    return asked.map((probe) => exact.get(probe)!);
+  };
+
+  const lookup = new Lookup(model.tokenizer);
+  await lookup.bringTo(repository);
+  const sent = async (kind: 'trained' | 'heldBack') =>
+    Promise.all(
+      probes.map((probe) =>
+        choosePackage({ question: probe[kind], conversation: [], openFiles: [] }, parts, async () => lookup),
+      ),
+    );
+  const right = probes.map((probe) => probe.package);
+  const sentTrained = await sent('trained');
+  const sentHeldBack = await sent('heldBack');
+  const wrong = right.map((name) => `packages/${packages[(packages.indexOf(name.slice(9)) + 1) % packages.length]}`);
+  const hits = (names: readonly string[]) => shareOf(names.map((name, index) => name === right[index]));
+  console.log(`${probes.length} probes; sent right: ${percent(hits(sentTrained))}, ${percent(hits(sentHeldBack))} in new wordings`);
+
+  const absorbed = async (arrangement: Arrangement) => {
+    const storeRoot = join(scratch, arrangement);
+    const services = await openServices({ storeRoot });
+    const control = { signal: new AbortController().signal, whileRunning: async () => {}, onProgress: () => {} };
+    const absorb = (request: object) => services.absorb(folder, { ...request, packages: arrangement }, control);
+    const adapterOf = async (name: string) => {
+      const store = openStore(storeRoot);
+      const adapter = arrangement === 'whole' ? store.adapter(folder, model.key) : store.packageAdapter(folder, name, model.key);
+      return adapter.loadVersion();
+    };
+    const others = probes.filter((probe) => probe.package !== 'packages/semver');
+    const othersSent = others.map((probe) => (arrangement === 'whole' ? '' : probe.package));
+    try {
+      const first = await absorb({ minutes });
+      console.log(`${arrangement}: ${first.end}, ${first.steps} steps, absorbed ${percent(first.absorbed)}`);
+      const to = (names: readonly string[]) => (arrangement === 'whole' ? names.map(() => '') : names);
+      const exact = {
+        heldBack: shareOf(await exactSent(adapterOf, to(sentHeldBack), 'heldBack')),
+        trained: shareOf(await exactSent(adapterOf, to(sentTrained), 'trained')),
+        heldBackRight: shareOf(await exactSent(adapterOf, to(right), 'heldBack')),
+        heldBackWrong: arrangement === 'whole' ? null : shareOf(await exactSent(adapterOf, wrong, 'heldBack')),
+      };
+      const before = shareOf(await exactSent(adapterOf, othersSent, 'heldBack', others));
+      await replace(edited.from, edited.to);
+      const started = performance.now();
+      const refresh = await absorb({});
+      const seconds = (performance.now() - started) / 1000;
+      const after = shareOf(await exactSent(adapterOf, othersSent, 'heldBack', others));
+      await replace(edited.to, edited.from);
+      return { first, exact, before, after, seconds, refresh };
+    } finally {
+      await services.close();
+    }
+  };
+
+  const whole = await absorbed('whole');
+  const each = await absorbed('each');
+  const base = shareOf(await exactBy(null, probes, 'heldBack'));
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  const edit = ({ before, after }: typeof whole) => `${percent(before)} → ${percent(after)}`;
+  const trainedOnEdit = (outcome: typeof whole) => `${outcome.refresh.trainedTokens.toLocaleString('en-US')}`;
+  const tokens = parts.map((part) => `${part.package} ${part.repository.tokenCount.toLocaleString('en-US')}`).join(', ');
+  await writeSection('packages', [
+    `Command: \`node dist/bench-packages.js --minutes ${minutes}\`: a monorepo of ${packages.join(', ')} (tokens: ${tokens}), with the`,
+    'embedded model, which saw none of them: one adapter for all, and one for each package, in the same minutes altogether.',
+    `${probes.length} facts are asked for that both are taught; a question of a monorepo with an adapter for each goes to the package that it`,
+    'points at, with nothing open. The edit is one constant of semver.',
+    '',
+    line(['', 'one adapter', 'one for each package']),
+    '| --- | ---: | ---: |',
+    line(['Absorbed, as told', percent(whole.first.absorbed), percent(each.first.absorbed)]),
+    line(['Exact match, new wordings', percent(whole.exact.heldBack), percent(each.exact.heldBack)]),
+    line(['Exact match, trained wordings', percent(whole.exact.trained), percent(each.exact.trained)]),
+    line(['New wordings, were each question sent right', '', percent(each.exact.heldBackRight)]),
+    line(['New wordings, by the adapter of a wrong package', '', percent(each.exact.heldBackWrong!)]),
+    line(['New wordings, by the base', percent(base), percent(base)]),
+    line(['Questions sent to the right package, new wordings', '', percent(hits(sentHeldBack))]),
+    line(['Questions sent to the right package, trained wordings', '', percent(hits(sentTrained))]),
+    line(['Seconds until the edit is absorbed', whole.seconds.toFixed(1), each.seconds.toFixed(1)]),
+    line(['Tokens trained for it', trainedOnEdit(whole), trainedOnEdit(each)]),
+    line(['New wordings about the other packages, before → after the edit', edit(whole), edit(each)]),
+  ]);
+} finally {
+  await rm(scratch, { recursive: true, force: true });
+}
+
+async function writeMonorepo(): Promise<void> {
+  await mkdir(join(folder, 'packages'), { recursive: true });
+  for (const name of packages) {
+    const source = fileURLToPath(new URL(`../node_modules/${name}`, import.meta.url));
+    const filter = (path: string) => !path.slice(source.length).includes('node_modules');
+    await cp(source, join(folder, 'packages', name), { recursive: true, filter });
+  }
+  const manifest = { name: 'three-packages', private: true, workspaces: ['packages/*'] };
+  await writeFile(join(folder, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+  await writeFile(join(folder, 'README.md'), '# Three packages\n\nEach is a package of its own.\n');
+}
+
+async function replace(from: string, to: string): Promise<void> {
+  const file = join(folder, edited.file);
+  const text = await readFile(file, 'utf8');
+  if (!text.includes(from)) throw new Error(`${file} is not what this benchmark edits: there is no ${from}`);
+  await writeFile(file, text.replace(from, () => to));
+}
