@@ -99,7 +99,9 @@ try {
   const sentHeldBack = await sent('heldBack');
   const wrong = right.map((name) => `packages/${packages[(packages.indexOf(name.slice(9)) + 1) % packages.length]}`);
   const hits = (names: readonly string[]) => shareOf(names.map((name, index) => name === right[index]));
-  console.log(`${probes.length} probes; sent right: ${percent(hits(sentTrained))}, ${percent(hits(sentHeldBack))} in new wordings`);
+  console.log(
+    `${probes.length} probes; sent right: ${percent(hits(sentTrained))}, ${percent(hits(sentHeldBack))} in new wordings`,
+  );
 
   const absorbed = async (arrangement: Arrangement) => {
     const storeRoot = join(scratch, arrangement);
@@ -108,7 +110,8 @@ try {
     const absorb = (request: object) => services.absorb(folder, { ...request, packages: arrangement }, control);
     const adapterOf = async (name: string) => {
       const store = openStore(storeRoot);
-      const adapter = arrangement === 'whole' ? store.adapter(folder, model.key) : store.packageAdapter(folder, name, model.key);
+      const adapter =
+        arrangement === 'whole' ? store.adapter(folder, model.key) : store.packageAdapter(folder, name, model.key);
       return adapter.loadVersion();
     };
     const others = probes.filter((probe) => probe.package !== 'packages/semver');
@@ -142,7 +145,9 @@ try {
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
   const edit = ({ before, after }: typeof whole) => `${percent(before)} → ${percent(after)}`;
   const trainedOnEdit = (outcome: typeof whole) => `${outcome.refresh.trainedTokens.toLocaleString('en-US')}`;
-  const tokens = parts.map((part) => `${part.package} ${part.repository.tokenCount.toLocaleString('en-US')}`).join(', ');
+  const tokens = parts
+    .map((part) => `${part.package} ${part.repository.tokenCount.toLocaleString('en-US')}`)
+    .join(', ');
   await writeSection('packages', [
     `Command: \`node dist/bench-packages.js --minutes ${minutes}\`: a monorepo of ${packages.join(', ')} (tokens: ${tokens}), with the`,
     'embedded model, which saw none of them: one adapter for all, and one for each package, in the same minutes altogether.',
@@ -183,5 +188,8 @@ async function replace(from: string, to: string): Promise<void> {
   const file = join(folder, edited.file);
   const text = await readFile(file, 'utf8');
   if (!text.includes(from)) throw new Error(`${file} is not what this benchmark edits: there is no ${from}`);
-  await writeFile(file, text.replace(from, () => to));
+  await writeFile(
+    file,
+    text.replace(from, () => to),
+  );
 }

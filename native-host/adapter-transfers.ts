@@ -62,5 +62,7 @@ export async function rollBack(folders: KnownFolders, folder: string, named?: st
 /** What changes a package's adapter is not to change that of all of them. */
 function own(folder: string, part: KnownPart): KnownPart {
   if (!part.byWhole) return part;
-  throw new Error(`${part.package} in ${folder} has no finished adapter of its own yet: run \`lift absorb ${folder}\` first`);
+  throw new Error(
+    `${part.package} in ${folder} has no finished adapter of its own yet: run \`lift absorb ${folder}\` first`,
+  );
 }

@@ -29,7 +29,18 @@ const phaseNames: Record<AbsorbReport['phase'], string> = {
 
 /** Everything that a report says beside the share that is done. */
 export function progressText(report: AbsorbReport): string {
-  const { phase, stage, documents, tokens, epoch, loss, absorbed, tokensPerSecond, secondsLeft, package: turn } = report;
+  const {
+    phase,
+    stage,
+    documents,
+    tokens,
+    epoch,
+    loss,
+    absorbed,
+    tokensPerSecond,
+    secondsLeft,
+    package: turn,
+  } = report;
   const texts = [phaseNames[stage === 'measuring' ? 'measure' : phase]];
   if (turn !== undefined) texts.unshift(`${turn.folder} (${turn.number} of ${turn.of})`);
   if (phase !== 'train') {

@@ -113,14 +113,16 @@ function adapterEntry(entry: RepositoryEntry) {
 
 function listLines(entries: readonly RepositoryEntry[]): string[] {
   if (entries.length === 0) return ['There is no adapter yet; `lift absorb <folder>` makes one.'];
-  const rows = entries.map(({ folder, package: named, repositoryKey, baseModelKey, current, versions, bytes, lastUsed }) => [
-    `${folder ?? '(unknown)'}${named === null ? '' : `: ${named === '.' ? 'in no package' : named}`}`,
-    current === null ? 'none' : `${current} of ${versions.length}`,
-    byteSize(bytes),
-    lastUsed?.slice(0, 16).replace('T', ' ') ?? 'never',
-    repositoryKey,
-    baseModelKey,
-  ]);
+  const rows = entries.map(
+    ({ folder, package: named, repositoryKey, baseModelKey, current, versions, bytes, lastUsed }) => [
+      `${folder ?? '(unknown)'}${named === null ? '' : `: ${named === '.' ? 'in no package' : named}`}`,
+      current === null ? 'none' : `${current} of ${versions.length}`,
+      byteSize(bytes),
+      lastUsed?.slice(0, 16).replace('T', ' ') ?? 'never',
+      repositoryKey,
+      baseModelKey,
+    ],
+  );
   const total = entries.reduce((sum, { bytes }) => sum + bytes, 0);
   const troubled = entries.filter(({ problems }) => problems.length > 0);
   return [

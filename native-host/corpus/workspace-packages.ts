@@ -20,7 +20,10 @@ export function workspacePackages(documents: readonly Document[]): string[] {
   const byPath = new Map(documents.map((document) => [document.path, document]));
   const textOf = (path: string) => byPath.get(path)?.text ?? '';
   const declarations: Declaration[] = [
-    { manifest: 'package.json', patterns: [...npmPatterns(textOf('package.json')), ...pnpmPatterns(textOf('pnpm-workspace.yaml'))] },
+    {
+      manifest: 'package.json',
+      patterns: [...npmPatterns(textOf('package.json')), ...pnpmPatterns(textOf('pnpm-workspace.yaml'))],
+    },
     { manifest: 'Cargo.toml', patterns: tomlPatterns(textOf('Cargo.toml'), 'workspace') },
     { manifest: 'pyproject.toml', patterns: tomlPatterns(textOf('pyproject.toml'), 'tool.uv.workspace') },
     { manifest: 'go.mod', patterns: goPatterns(textOf('go.work')) },
@@ -28,7 +31,9 @@ export function workspacePackages(documents: readonly Document[]): string[] {
   const folders = declarations.flatMap(({ manifest, patterns }) => {
     if (patterns.length === 0) return [];
     const isNamed = namedBy(patterns);
-    const holding = documents.filter(({ path }) => posix.basename(path) === manifest).map(({ path }) => posix.dirname(path));
+    const holding = documents
+      .filter(({ path }) => posix.basename(path) === manifest)
+      .map(({ path }) => posix.dirname(path));
     return holding.filter((folder) => folder !== '.' && isNamed(folder));
   });
   return [...new Set(folders)].sort();
@@ -109,7 +114,9 @@ function goPatterns(text: string): string[] {
   const plain = text.replace(/\/\/.*$/gm, '');
   const blocks = [...plain.matchAll(/^use\s*\(([^)]*)\)/gm)].flatMap(([, block]) => block!.split('\n'));
   const single = [...plain.matchAll(/^use[ \t]+([^\s(]\S*)/gm)].map(([, folder]) => folder!);
-  return [...blocks, ...single].map((folder) => folder.trim().replace(/^["'`]|["'`]$/g, '')).filter((folder) => folder !== '');
+  return [...blocks, ...single]
+    .map((folder) => folder.trim().replace(/^["'`]|["'`]$/g, ''))
+    .filter((folder) => folder !== '');
 }
 
 /** What each of these packages calls itself, by folder: in package.json, Cargo.toml, pyproject.toml or go.mod. */
@@ -118,7 +125,9 @@ export function packageNames(documents: readonly Document[], folders: readonly s
   const named = folders.map((folder): [string, string[]] => {
     const textOf = (file: string) => byPath.get(folder === outsidePackages ? file : `${folder}/${file}`)?.text ?? '';
     const [, inJson] = /"name"\s*:\s*"([^"\n]+)"/.exec(textOf('package.json')) ?? [];
-    const inToml = ['Cargo.toml', 'pyproject.toml'].map((file) => /^name\s*=\s*["']([^"'\n]+)["']/m.exec(textOf(file))?.[1]);
+    const inToml = ['Cargo.toml', 'pyproject.toml'].map(
+      (file) => /^name\s*=\s*["']([^"'\n]+)["']/m.exec(textOf(file))?.[1],
+    );
     const [, inGo] = /^module\s+(\S+)/m.exec(textOf('go.mod')) ?? [];
     return [folder, [inJson, ...inToml, inGo].filter((name) => name !== undefined)];
   });

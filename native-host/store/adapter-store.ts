@@ -237,7 +237,9 @@ export class Store {
   /** What is noted of a repository goes with the last adapter of a package of it. */
   async #deleteNotes(repositoryKey: string, baseModelKey: string): Promise<void> {
     const { created, problems } = await this.#entry(repositoryKey, baseModelKey);
-    const keys = (await foldersIn(this.#adapters)).filter((key) => key !== repositoryKey && isOfRepository(key, repositoryKey));
+    const keys = (await foldersIn(this.#adapters)).filter(
+      (key) => key !== repositoryKey && isOfRepository(key, repositoryKey),
+    );
     const others = await Promise.all(keys.map((key) => foldersIn(join(this.#adapters, key))));
     if (created !== null || problems.length > 0 || others.some((bases) => bases.includes(baseModelKey))) return;
     await unlessRefused(() => this.#deleteOne(repositoryKey, baseModelKey));

@@ -25,7 +25,10 @@ export function repositoryKeyOf(folder: string): string {
 
 /** Of a package of a repository: no folder of its own has such a key, whatever its name. */
 export function packageKeyOf(repositoryKey: string, packageFolder: string): string {
-  const name = packageFolder.replace(/[^A-Za-z0-9_-]+/g, '-').replace(/^-+|-+$/g, '').slice(-32);
+  const name = packageFolder
+    .replace(/[^A-Za-z0-9_-]+/g, '-')
+    .replace(/^-+|-+$/g, '')
+    .slice(-32);
   return `${repositoryKey}+${name}-${createHash('sha256').update(packageFolder).digest('hex').slice(0, 12)}`;
 }
 

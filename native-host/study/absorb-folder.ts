@@ -94,7 +94,10 @@ function budgetOf(
 ): number | null {
   if (minutes !== undefined || epochs !== undefined) return minutes ?? null;
   const toLearn = turns.reduce((sum, turn) => sum + turn.toLearn, 0);
-  return minutesFor(recipeFor(model.parameters, model.config.maxPositionEmbeddings, kindFor(model, adapterKind)), toLearn);
+  return minutesFor(
+    recipeFor(model.parameters, model.config.maxPositionEmbeddings, kindFor(model, adapterKind)),
+    toLearn,
+  );
 }
 
 /** Time since it was made, without what pauses took. */
@@ -143,7 +146,17 @@ async function absorbOne(
 function untouched({ repository, current, known, dirty }: PackageTurn): Absorbed {
   const version = current?.version ?? null;
   const recipe = typeof current?.note.recipe === 'string' ? current.note.recipe : '';
-  return { end: 'cancelled', repository, steps: 0, trainedTokens: 0, seconds: 0, version, absorbed: known, dirty, recipe };
+  return {
+    end: 'cancelled',
+    repository,
+    steps: 0,
+    trainedTokens: 0,
+    seconds: 0,
+    version,
+    absorbed: known,
+    dirty,
+    recipe,
+  };
 }
 
 const ends = ['cancelled', 'budget', 'saturated', 'restored'] as const;

@@ -25,7 +25,10 @@ export interface ChosenArrangement {
  */
 export function chooseArrangement({ asked, before, packages, tokens }: ArrangementWish): ChosenArrangement {
   if (packages < 2) {
-    return { arrangement: 'whole', reason: asked === 'each' ? 'One adapter: fewer than two packages are declared.' : '' };
+    return {
+      arrangement: 'whole',
+      reason: asked === 'each' ? 'One adapter: fewer than two packages are declared.' : '',
+    };
   }
   const isLarge = tokens > tokensOfUsualBudget;
   const arrangement = asked !== 'auto' ? asked : (before ?? (isLarge ? 'each' : 'whole'));
@@ -35,7 +38,10 @@ export function chooseArrangement({ asked, before, packages, tokens }: Arrangeme
   const compared = `${count(tokens)} tokens are ${isLarge ? 'more' : 'no more'} than`;
   if (asked !== 'auto') return { arrangement, reason: `${what}, as asked for.` };
   if (before !== null) return { arrangement, reason: `${what}, as before.` };
-  return { arrangement, reason: `${what}: ${compared} the ${count(tokensOfUsualBudget)} that one learns in the usual time.` };
+  return {
+    arrangement,
+    reason: `${what}: ${compared} the ${count(tokensOfUsualBudget)} that one learns in the usual time.`,
+  };
 }
 
 /** Whose adapter answers for a package: its own, or that of everything; null where neither has a version. */

@@ -54,11 +54,14 @@ export async function choosePackage(
     const declaring = bySymbol.size === 0 ? undefined : nearest(bySymbol);
     if (declaring !== undefined) return declaring;
     const among = byName.size > 0 ? byName : bySymbol;
-    const byText = nearestPackages(text, known, packageOf, (name) => (among.size === 0 || among.has(name) ? (name === open ? openWeight : 1) : 0));
+    const byText = nearestPackages(text, known, packageOf, (name) =>
+      among.size === 0 || among.has(name) ? (name === open ? openWeight : 1) : 0,
+    );
     if (byText.size > 0) return nearest(byText) ?? [...byText].sort((a, b) => b[1] - a[1])[0]![0];
   }
   if (open !== undefined) return open;
-  return parts.reduce((largest, part) => (part.repository.tokenCount > largest.repository.tokenCount ? part : largest)).package;
+  return parts.reduce((largest, part) => (part.repository.tokenCount > largest.repository.tokenCount ? part : largest))
+    .package;
 }
 
 /** How often a text names something that only lies in a package, by package. */
@@ -99,11 +102,15 @@ function isSpokenOf(text: string, name: string): boolean {
 }
 
 function escaped(text: string): string {
-  return text.replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&');
+  return text.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&');
 }
 
 /** How many of the symbols that a text names are declared in a package; each counts once, shared by those that declare it. */
-function declaringPackages(text: string, { symbols }: Lookup, packageOf: ReadonlyMap<string, string>): Map<string, number> {
+function declaringPackages(
+  text: string,
+  { symbols }: Lookup,
+  packageOf: ReadonlyMap<string, string>,
+): Map<string, number> {
   const found = new Map<string, number>();
   for (const name of codeWords(text)) {
     const places = symbols.get(name) ?? symbols.get(name.split('.').slice(-2).join('.')) ?? [];

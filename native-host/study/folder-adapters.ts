@@ -73,7 +73,14 @@ export function knownParts(
     const { package: name, repository: within, holds } = part;
     const byWhole = holders[index] === 'whole';
     return byWhole
-      ? { package: name, repository: within, adapter: whole, current, ledger: () => ofWhole().then(only(holds)), byWhole }
+      ? {
+          package: name,
+          repository: within,
+          adapter: whole,
+          current,
+          ledger: () => ofWhole().then(only(holds)),
+          byWhole,
+        }
       : { ...part, ledger: () => ledgerOf(part.adapter, part.current), byWhole };
   });
 }

@@ -28,7 +28,11 @@ export async function turnOf(part: ArrangedPart): Promise<PackageTurn> {
 }
 
 /** The most important first: what the user has at hand, what was changed lately, and then by size. */
-export function inOrder(turns: readonly PackageTurn[], first: readonly string[], recent: readonly string[]): PackageTurn[] {
+export function inOrder(
+  turns: readonly PackageTurn[],
+  first: readonly string[],
+  recent: readonly string[],
+): PackageTurn[] {
   const placed = turns.map((turn) => {
     const paths = turn.repository.documents.map(({ path }) => path);
     const known = new Set(paths);
@@ -49,7 +53,12 @@ function compare(a: number, b: number): number {
 const leastMinutes = 0.01;
 
 /** What the next package has of the time that is left, by what it and those after it have to learn. */
-export function shareOf(of: number, minutesSpent: number, next: PackageTurn, after: readonly PackageTurn[]): BudgetShare {
+export function shareOf(
+  of: number,
+  minutesSpent: number,
+  next: PackageTurn,
+  after: readonly PackageTurn[],
+): BudgetShare {
   const toLearn = after.reduce((sum, turn) => sum + turn.toLearn, next.toLearn);
   const minutes = ((of - minutesSpent) * next.toLearn) / Math.max(1, toLearn);
   return { minutes: Math.max(leastMinutes, minutes), of };

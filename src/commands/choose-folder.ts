@@ -12,7 +12,10 @@ export async function chooseFolder({ folders, host }: LiftContext, title: string
 }
 
 /** Of a folder where each package has an adapter, the package; no field of it elsewhere. Undefined where the user chooses none. */
-export async function choosePackage({ state }: AbsorbedFolder, title: string): Promise<{ package?: string } | undefined> {
+export async function choosePackage(
+  { state }: AbsorbedFolder,
+  title: string,
+): Promise<{ package?: string } | undefined> {
   if (state.byPackage === undefined) return {};
   const choices = state.byPackage.map(({ path }) => ({
     label: path === '.' ? l10n.t('What is in no package') : path,

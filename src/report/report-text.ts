@@ -35,9 +35,7 @@ function summary(host: HostState, folder: FolderState): string {
     [l10n.t('Made'), folder.absorbedAt === null ? '–' : new Date(folder.absorbedAt).toLocaleString()],
     [l10n.t('Commit'), folder.absorbedCommit === null ? '–' : code(folder.absorbedCommit)],
     ...(folder.recipe === undefined ? [] : [[l10n.t('How it is trained'), cell(folder.recipe)] as [string, string]]),
-    ...(folder.arrangement === undefined
-      ? []
-      : [[l10n.t('Packages'), cell(folder.arrangement)] as [string, string]]),
+    ...(folder.arrangement === undefined ? [] : [[l10n.t('Packages'), cell(folder.arrangement)] as [string, string]]),
     [l10n.t('Size of the adapter'), bytesText(folder.adapterBytes)],
     [l10n.t('Model'), cell(host.model ?? '–')],
     [l10n.t('Device'), cell(host.device ?? '–')],

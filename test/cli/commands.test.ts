@@ -385,10 +385,16 @@ describe('lift adapters', () => {
 
   it('exports, imports and rolls back', async () => {
     const exported = await lift(['adapters', 'export', 'repo', 'out', '--json']);
-    expect(exported.calls[0]).toEqual({ name: 'exportAdapter', parameters: [join(root, 'repo'), join(root, 'out'), undefined] });
+    expect(exported.calls[0]).toEqual({
+      name: 'exportAdapter',
+      parameters: [join(root, 'repo'), join(root, 'out'), undefined],
+    });
     expect(lastObject(exported.stdout)).toEqual({ files: ['adapter_config.json', 'adapter_model.safetensors'] });
     const imported = await lift(['adapters', 'import', 'repo', 'other']);
-    expect(imported.calls[0]).toEqual({ name: 'importAdapter', parameters: [join(root, 'repo'), join(root, 'other'), undefined] });
+    expect(imported.calls[0]).toEqual({
+      name: 'importAdapter',
+      parameters: [join(root, 'repo'), join(root, 'other'), undefined],
+    });
     expect(imported.stdout).toMatch(/version 3/);
     expect((await lift(['adapters', 'roll-back', 'repo', '--json'])).stdout).toBe('{"version":1}\n');
     for (const [command, more] of [

@@ -28,7 +28,18 @@ afterAll(async () => {
 const { signal } = new AbortController();
 
 function ask(question: string, params: Partial<AskParams> = {}, by = answering) {
-  const asked = { folder, question, openFiles: [], useAdapter: true, evidence: 0, temperature: 0, topP: 1, maxTokens: 12, conversation: [], ...params };
+  const asked = {
+    folder,
+    question,
+    openFiles: [],
+    useAdapter: true,
+    evidence: 0,
+    temperature: 0,
+    topP: 1,
+    maxTokens: 12,
+    conversation: [],
+    ...params,
+  };
   return by.ask(asked, () => {}, signal);
 }
 
@@ -37,14 +48,23 @@ const status = async () => statusOf(fixture.model, await folders.known(folder));
 test('before anything is absorbed nothing is by package', async () => {
   expect(await ask('Where is nextAlpha defined?')).toMatchObject({ version: null });
   const told = await status();
-  expect(told).toMatchObject({ absorbed: 0, version: null, dirty: 11, arrangement: expect.stringMatching(/^One adapter/) });
+  expect(told).toMatchObject({
+    absorbed: 0,
+    version: null,
+    dirty: 11,
+    arrangement: expect.stringMatching(/^One adapter/),
+  });
   expect(told.packages).toBeUndefined();
   await expect(ask('Anything?', { package: 'packages/one' })).rejects.toThrow(/one adapter for all packages/);
 });
 
 test('the package that a question points at answers, by its own adapter alone', async () => {
   await fixture.absorbFolder(folder);
-  const questions = { 'packages/one': 'Where is nextAlpha defined?', 'packages/two': 'What calls nextCarol?', 'packages/three': 'What is echoLimit?' };
+  const questions = {
+    'packages/one': 'Where is nextAlpha defined?',
+    'packages/two': 'What calls nextCarol?',
+    'packages/three': 'What is echoLimit?',
+  };
   const first: Record<string, string> = {};
   for (const [name, question] of Object.entries(questions)) {
     const result = await ask(question);
@@ -64,7 +84,9 @@ test('the package that a question points at answers, by its own adapter alone', 
   expect(wrong.package).toBe('packages/three');
   expect(wrong.answer).not.toBe(first['packages/one']);
   expect((await ask('Where is nextAlpha defined?', { package: '.' })).package).toBe('.');
-  await expect(ask('Anything?', { package: 'packages/four' })).rejects.toThrow(/there is no package packages\/four of \., packages\/one/);
+  await expect(ask('Anything?', { package: 'packages/four' })).rejects.toThrow(
+    /there is no package packages\/four of \., packages\/one/,
+  );
   expect(await ask(questions['packages/one'], { useAdapter: false })).not.toHaveProperty('package');
 });
 
@@ -85,19 +107,37 @@ test('status adds up, package by package, and so does coverage', async () => {
     ['packages/three', 0, 1],
     ['packages/two', 2, 1],
   ]);
-  expect(told).toMatchObject({ documents: 12, dirty: 2, version: 1, arrangement: expect.stringMatching(/each of 3 packages/) });
+  expect(told).toMatchObject({
+    documents: 12,
+    dirty: 2,
+    version: 1,
+    arrangement: expect.stringMatching(/each of 3 packages/),
+  });
   expect(packages.reduce((sum, { tokens }) => sum + tokens, 0)).toBe(told.tokens);
   expect(packages.reduce((sum, { documents }) => sum + documents, 0)).toBe(12);
   const byTokens = packages.reduce((sum, { tokens, absorbed }) => sum + tokens * absorbed, 0) / told.tokens;
   expect(told.absorbed).toBeCloseTo(byTokens, 10);
   const coverage = await coverageOfFolder(await folders.known(folder));
   expect(coverage).toHaveLength(12);
-  expect(coverage.filter(({ dirty }) => dirty).map(({ path }) => path).sort()).toEqual(['packages/two/carol.ts', 'packages/two/new.ts']);
-  expect(coverage.reduce((sum, { tokens, absorbed }) => sum + tokens * absorbed, 0) / told.tokens).toBeCloseTo(told.absorbed, 10);
+  expect(
+    coverage
+      .filter(({ dirty }) => dirty)
+      .map(({ path }) => path)
+      .sort(),
+  ).toEqual(['packages/two/carol.ts', 'packages/two/new.ts']);
+  expect(coverage.reduce((sum, { tokens, absorbed }) => sum + tokens * absorbed, 0) / told.tokens).toBeCloseTo(
+    told.absorbed,
+    10,
+  );
 
   const result = resultOf(await fixture.absorbFolder(folder));
   expect(result).toMatchObject({ documents: 12, dirty: 0, version: 2 });
-  expect(result.packages!.map(({ folder }) => folder).sort()).toEqual(['.', 'packages/one', 'packages/three', 'packages/two']);
+  expect(result.packages!.map(({ folder }) => folder).sort()).toEqual([
+    '.',
+    'packages/one',
+    'packages/three',
+    'packages/two',
+  ]);
   expect((await status()).absorbed).toBeCloseTo(result.absorbed, 10);
 });
 
@@ -110,7 +150,9 @@ test('export, import and rolling back are of one package each', async () => {
   const alone = await exportAdapters(fixture.model, folders, folder, join(fixture.path, 'alone'), './packages/two/');
   expect(alone.every((file) => file.startsWith(join(fixture.path, 'alone', 'adapter_')))).toBe(true);
 
-  await expect(rollBack(folders, folder)).rejects.toThrow(/name one of \., packages\/one, packages\/three, packages\/two/);
+  await expect(rollBack(folders, folder)).rejects.toThrow(
+    /name one of \., packages\/one, packages\/three, packages\/two/,
+  );
   expect(await rollBack(folders, folder, 'packages/two')).toBe(1);
   expect((await status()).packages!.map(({ version }) => version)).toEqual([1, 1, 1, 1]);
   await expect(rollBack(folders, folder, 'packages/one')).rejects.toThrow(/no earlier version/);
@@ -135,9 +177,16 @@ test('while packages get adapters of their own, that of everything answers for t
   expect(await ask('What calls nextCarol?', { folder: changing })).not.toHaveProperty('package');
   const stop = new AbortController();
   const onProgress = ({ package: turn }: { package?: { number: number } }) => turn?.number === 2 && stop.abort();
-  const { packages } = await fixture.absorbFolder(changing, { epochs: 1, packages: 'each', first: ['packages/two'] }, { signal: stop.signal, onProgress });
+  const { packages } = await fixture.absorbFolder(
+    changing,
+    { epochs: 1, packages: 'each', first: ['packages/two'] },
+    { signal: stop.signal, onProgress },
+  );
   expect(packages[0]).toMatchObject({ package: 'packages/two', version: 1 });
-  expect(await ask('What calls nextCarol?', { folder: changing })).toMatchObject({ package: 'packages/two', version: 1 });
+  expect(await ask('What calls nextCarol?', { folder: changing })).toMatchObject({
+    package: 'packages/two',
+    version: 1,
+  });
   expect(await ask('Where is nextAlpha defined?', { folder: changing })).not.toHaveProperty('package');
   const { packages: told = [], dirty } = await statusOf(fixture.model, await folders.known(changing));
   expect(told.map(({ folder, byWhole = false }) => [folder, byWhole])).toEqual([

@@ -132,7 +132,9 @@ test('packages of a repository have adapters of their own beside its own', async
   const folder = await saveVersions('mono', 1);
   const names = ['.', 'packages/a', 'packages-a', 'packages/ä', 'x'.repeat(300)];
   for (const [seed, name] of names.entries()) {
-    await store.packageAdapter(folder, name, baseModelKey).saveVersion(smallLayout, vectorOf(smallLayout, 10 + seed), {});
+    await store
+      .packageAdapter(folder, name, baseModelKey)
+      .saveVersion(smallLayout, vectorOf(smallLayout, 10 + seed), {});
   }
   const entries = await openStore(root).list();
   expect(entries.map((entry) => entry.package).sort()).toEqual([null, ...names].sort());
@@ -146,7 +148,9 @@ test('packages of a repository have adapters of their own beside its own', async
   // What is in use stays, and so do its packages; those of a folder of which the name begins alike do not.
   await saveVersions('mono-other', 1);
   const removed = await store.prune(0, folder);
-  expect(removed.map(({ repositoryKey }) => repositoryKey)).toEqual([repositoryKeyOf(join(temporary.path, 'mono-other'))]);
+  expect(removed.map(({ repositoryKey }) => repositoryKey)).toEqual([
+    repositoryKeyOf(join(temporary.path, 'mono-other')),
+  ]);
   expect(await store.list()).toHaveLength(6);
 });
 
@@ -168,14 +172,18 @@ test('what is noted of a repository goes with the last adapter of a package', as
   expect(await readArrangement(path)).toBeNull();
 });
 
-test.each(['', '{', '[]', '{"arrangement":"some","packages":[]}', '{"arrangement":"each","packages":[1]}', '{"arrangement":"each"}'])(
-  'a note that says %s is none',
-  async (text) => {
-    const folder = folderNamed(temporary.path, 'noted');
-    writeFileSync(join(folder, 'arrangement.json'), text);
-    expect(await readArrangement(folder)).toBeNull();
-  },
-);
+test.each([
+  '',
+  '{',
+  '[]',
+  '{"arrangement":"some","packages":[]}',
+  '{"arrangement":"each","packages":[1]}',
+  '{"arrangement":"each"}',
+])('a note that says %s is none', async (text) => {
+  const folder = folderNamed(temporary.path, 'noted');
+  writeFileSync(join(folder, 'arrangement.json'), text);
+  expect(await readArrangement(folder)).toBeNull();
+});
 
 test('what is being trained is not deleted, by nobody', async () => {
   const folder = await saveVersions('one', 1);

@@ -16,11 +16,14 @@ test.each([
   ['auto', null, 1, many, 'whole', /^$/],
   ['auto', null, 0, many, 'whole', /^$/],
   ['each', null, 1, many, 'whole', /fewer than two packages are declared/],
-] as const)('asked for %s, before %s, %i packages of %i tokens: %s', (asked, before, packages, tokens, arrangement, why) => {
-  const chosen = chooseArrangement({ asked, before, packages, tokens });
-  expect(chosen.arrangement).toBe(arrangement);
-  expect(chosen.reason).toMatch(why);
-});
+] as const)(
+  'asked for %s, before %s, %i packages of %i tokens: %s',
+  (asked, before, packages, tokens, arrangement, why) => {
+    const chosen = chooseArrangement({ asked, before, packages, tokens });
+    expect(chosen.arrangement).toBe(arrangement);
+    expect(chosen.reason).toMatch(why);
+  },
+);
 
 const version = (note: Record<string, unknown>): AdapterVersion => ({
   version: 1,

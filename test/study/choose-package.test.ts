@@ -92,7 +92,9 @@ test.each([
 
 test('a question that points nowhere goes where the one before it pointed, the last one first', async () => {
   expect(await chosen('And what is it for?', [], ['What calls matchRoute?'])).toBe('packages/web');
-  expect(await chosen('And what is it for?', [guide], ['What calls matchRoute?', 'What is Engine.start?'])).toBe('packages/core');
+  expect(await chosen('And what is it for?', [guide], ['What calls matchRoute?', 'What is Engine.start?'])).toBe(
+    'packages/core',
+  );
   expect(await chosen('And the torque of the crankshaft?', [], ['What calls matchRoute?'])).toBe('packages/core');
 });
 

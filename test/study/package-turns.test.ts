@@ -13,7 +13,13 @@ test('what is at hand comes first, then what was changed lately, then the larges
   expect(names([], [])).toEqual(['large', 'middle', 'small', 'open', 'changed']);
   expect(names(['open/b.ts'], ['gone.ts', 'changed/a.ts'])).toEqual(['open', 'changed', 'large', 'middle', 'small']);
   // A folder that is named, and one whose name only begins like it.
-  expect(names(['small', 'op'], ['large/a.ts', 'changed/a.ts'])).toEqual(['small', 'large', 'changed', 'middle', 'open']);
+  expect(names(['small', 'op'], ['large/a.ts', 'changed/a.ts'])).toEqual([
+    'small',
+    'large',
+    'changed',
+    'middle',
+    'open',
+  ]);
 });
 
 test('time is shared by what there is to learn, and what one leaves goes to those after it', () => {
@@ -31,8 +37,20 @@ test('reports of one package are told as reports of all', () => {
   const told: AbsorbReport[] = [];
   const [one, two] = [turn('one', 300, 300), turn('two', 100, 100, 0.4)];
   let milliseconds = 0;
-  const progress = new PackageProgress([one, two], (report) => told.push(report), () => milliseconds);
-  const report = { phase: 'train' as const, documents: 2, tokens: 300, steps: 5, step: 5, documentsSeen: 1, absorbed: 0.2 };
+  const progress = new PackageProgress(
+    [one, two],
+    (report) => told.push(report),
+    () => milliseconds,
+  );
+  const report = {
+    phase: 'train' as const,
+    documents: 2,
+    tokens: 300,
+    steps: 5,
+    step: 5,
+    documentsSeen: 1,
+    absorbed: 0.2,
+  };
   const first = progress.of(one);
   milliseconds = 30_000;
   first({ ...report, done: 0.5, secondsLeft: 30 });
@@ -50,6 +68,13 @@ test('reports of one package are told as reports of all', () => {
   expect(progress.absorbed).toBeCloseTo(0.7);
   progress.of(two)({ ...report, steps: 2, step: 2, absorbed: 0.1, done: 0.5, secondsLeft: 4 });
   // Until its version is there, what was known of it is.
-  expect(told[1]).toMatchObject({ package: { folder: 'two', number: 2, of: 2 }, steps: 7, step: 7, documentsSeen: 3, done: 0.875, secondsLeft: 4 });
+  expect(told[1]).toMatchObject({
+    package: { folder: 'two', number: 2, of: 2 },
+    steps: 7,
+    step: 7,
+    documentsSeen: 3,
+    done: 0.875,
+    secondsLeft: 4,
+  });
   expect(told[1]!.absorbed).toBeCloseTo(0.7);
 });

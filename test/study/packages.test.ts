@@ -61,7 +61,12 @@ test('each package gets an adapter of its own text, under the paths that it has 
       expect(absorbed).toBeLessThanOrEqual(1);
     },
   });
-  expect(absorbed).toMatchObject({ end: 'budget', version: 1, dirty: 0, arrangement: expect.stringMatching(/^An adapter for each of 3/) });
+  expect(absorbed).toMatchObject({
+    end: 'budget',
+    version: 1,
+    dirty: 0,
+    arrangement: expect.stringMatching(/^An adapter for each of 3/),
+  });
   expect(absorbed.packages.map((one) => one.package)).toEqual(turns);
   expect([...turns].sort()).toEqual(all);
   expect(absorbed.steps).toBe(absorbed.packages.reduce((sum, { steps }) => sum + steps, 0));
@@ -72,17 +77,29 @@ test('each package gets an adapter of its own text, under the paths that it has 
   for (const name of all) {
     const { current, ledger } = await loaded(folder, name);
     expect(current!.version.note).toMatchObject({ complete: true, whole: true, folder });
-    const own = documents.filter(({ path }) => (name === '.' ? !path.startsWith('packages/') : path.startsWith(`${name}/`)));
+    const own = documents.filter(({ path }) =>
+      name === '.' ? !path.startsWith('packages/') : path.startsWith(`${name}/`),
+    );
     expect([...ledger!.documents.keys()].sort()).toEqual(own.map(({ path }) => path).sort());
     learned.push(...ledger!.documents.keys());
-    known += own.reduce((sum, { path }) => sum + tokens.get(path)!.length, 0) * shareKnown(ledger!, own, (path) => tokens.get(path)!.length);
+    known +=
+      own.reduce((sum, { path }) => sum + tokens.get(path)!.length, 0) *
+      shareKnown(ledger!, own, (path) => tokens.get(path)!.length);
   }
   expect(learned.sort()).toEqual(documents.map(({ path }) => path).sort());
   expect(absorbed.absorbed).toBeCloseTo(known / tokenCount, 10);
   expect(await fixture.adapter(folder).versions()).toEqual([]);
-  expect(await fixture.absorbFolder(folder)).toMatchObject({ end: 'unchanged', steps: 0, version: 1, absorbed: absorbed.absorbed });
+  expect(await fixture.absorbFolder(folder)).toMatchObject({
+    end: 'unchanged',
+    steps: 0,
+    version: 1,
+    absorbed: absorbed.absorbed,
+  });
   // As before, without being asked for.
-  expect(await fixture.absorbFolder(folder, { epochs: 2 })).toMatchObject({ end: 'unchanged', arrangement: expect.stringMatching(/as before/) });
+  expect(await fixture.absorbFolder(folder, { epochs: 2 })).toMatchObject({
+    end: 'unchanged',
+    arrangement: expect.stringMatching(/as before/),
+  });
 });
 
 test('an edit trains the adapter of its package, and no other file of the store changes', async () => {
@@ -122,7 +139,10 @@ test('a stop keeps the packages that were learned, and going on ends as if there
   for (const name of all) {
     const [one, other] = [await loaded(folder, name), await loaded(whole, name)];
     // Two vectors that differ would take minutes to print.
-    expect(one.current!.vector.findIndex((value, i) => value !== other.current!.vector[i]), name).toBe(-1);
+    expect(
+      one.current!.vector.findIndex((value, i) => value !== other.current!.vector[i]),
+      name,
+    ).toBe(-1);
     expect(await one.adapter.loadCheckpoint()).toBeNull();
   }
   expect(rest.absorbed).toBeCloseTo(uninterrupted.absorbed, 10);
@@ -143,7 +163,9 @@ test('minutes are shared, and a version says what it had of them', async () => {
     return 1000 * seconds;
   };
   const { packages } = await fixture.absorbFolder(folder, { minutes: 4, packages: 'each' }, { clock });
-  const shares = packages.map(({ recipe }) => /At most ([\d.]+) minutes, its share of 4; as asked for\.$/.exec(recipe)?.[1]);
+  const shares = packages.map(
+    ({ recipe }) => /At most ([\d.]+) minutes, its share of 4; as asked for\.$/.exec(recipe)?.[1],
+  );
   expect(shares.every((share) => share !== undefined)).toBe(true);
   // The largest came first.
   expect(Number(shares[0])).toBeLessThan(2);
@@ -159,7 +181,10 @@ test('minutes are shared, and a version says what it had of them', async () => {
 test('from one adapter to one for each, and back: the old one answers until a new one is finished, and stays', async () => {
   const folder = await fixture.repository('switch', smallMonorepo());
   const first = await fixture.absorbFolder(folder, { epochs: 2 });
-  expect(first).toMatchObject({ packages: [], arrangement: expect.stringMatching(/^One adapter for all 3 packages: /) });
+  expect(first).toMatchObject({
+    packages: [],
+    arrangement: expect.stringMatching(/^One adapter for all 3 packages: /),
+  });
   expect(await holders(folder)).toEqual({ all: 'own' });
   const wholeBefore = (await fixture.adapter(folder).loadVersion())!;
 
@@ -197,7 +222,10 @@ test('a small monorepo has one adapter unless asked otherwise, the same as if it
   // A folder without packages is told nothing of them.
   const none = await fixture.repository('no-packages', smallRepository());
   expect(await fixture.absorbFolder(none, { epochs: 1 })).toMatchObject({ arrangement: '', packages: [] });
-  expect(await fixture.absorbFolder(none)).toMatchObject({ arrangement: expect.stringMatching(/fewer than two/), packages: [] });
+  expect(await fixture.absorbFolder(none)).toMatchObject({
+    arrangement: expect.stringMatching(/fewer than two/),
+    packages: [],
+  });
 });
 
 test('a package that is gone is no part, and its adapter is there when it comes back', async () => {

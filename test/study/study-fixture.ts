@@ -53,7 +53,11 @@ export class StudyFixture {
   absorbFolder(
     folder: string,
     request: AbsorbFolderRequest = { epochs: 2, packages: 'each' },
-    { signal = new AbortController().signal, onProgress = (_: AbsorbReport) => {}, ...rest }: Partial<AbsorbControl> = {},
+    {
+      signal = new AbortController().signal,
+      onProgress = (_: AbsorbReport) => {},
+      ...rest
+    }: Partial<AbsorbControl> = {},
   ): Promise<AbsorbedFolder> {
     const control = { signal, onProgress, whileRunning: async () => {}, ...rest };
     return absorbFolder(this.device, this.model, folder, this.adapters(folder), request, control);

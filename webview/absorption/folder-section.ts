@@ -121,7 +121,10 @@ export class FolderSection {
     }
     if (state.version !== null) {
       const { version, byPackage, adapterBytes } = state;
-      const made = byPackage === undefined ? word('version {0}, {1}', version, bytes(adapterBytes)) : word('one for each package, {0}', bytes(adapterBytes));
+      const made =
+        byPackage === undefined
+          ? word('version {0}, {1}', version, bytes(adapterBytes))
+          : word('one for each package, {0}', bytes(adapterBytes));
       facts.push([word('Adapter'), made]);
     }
     if (state.absorbedAt !== null) {

@@ -84,7 +84,10 @@ export function answeredBy(turn: Turn): string {
   const { version, package: named } = turn;
   const parts = [version === null ? word('Base model') : word('Adapter version {0}', version)];
   if (version !== null && named !== undefined) {
-    parts[0] = named === '.' ? word('Adapter of no package, version {0}', version) : word('Adapter of {0}, version {1}', named, version);
+    parts[0] =
+      named === '.'
+        ? word('Adapter of no package, version {0}', version)
+        : word('Adapter of {0}, version {1}', named, version);
   }
   if (turn.firstTokenMs !== null)
     parts.push(word('first token after {0} s', (turn.firstTokenMs / 1000).toFixed(turn.firstTokenMs < 100 ? 2 : 1)));

@@ -37,9 +37,15 @@ it('is not done before the last package is, and says whose turn it is', () => {
   const track = new ProgressTrack();
   const first = { folder: 'packages/a', number: 1, of: 2 };
   track.next(report({ secondsLeft: 3, package: first }), 0);
-  expect(track.next(report({ secondsLeft: 3, package: first }), 1)).toMatchObject({ done: 0.25, package: 'packages/a' });
+  expect(track.next(report({ secondsLeft: 3, package: first }), 1)).toMatchObject({
+    done: 0.25,
+    package: 'packages/a',
+  });
   expect(track.next(report({ phase: 'save', package: first }), 2).done).toBe(0.25);
-  expect(track.next(report({ phase: 'save', package: { folder: '.', number: 2, of: 2 } }), 3)).toMatchObject({ done: 1, package: '.' });
+  expect(track.next(report({ phase: 'save', package: { folder: '.', number: 2, of: 2 } }), 3)).toMatchObject({
+    done: 1,
+    package: '.',
+  });
 });
 
 it('never goes back, and takes a long silence for no work', () => {
