@@ -236,13 +236,14 @@ export class Store {
 
   /** What is noted of a repository goes with the last adapter of a package of it. */
   async #deleteNotes(repositoryKey: string, baseModelKey: string): Promise<void> {
+    const isThere = async (key: string) => (await foldersIn(join(this.#adapters, key))).includes(baseModelKey);
+    const keys = (await foldersIn(this.#adapters)).filter((key) => isOfRepository(key, repositoryKey));
+    const left: string[] = [];
+    for (const key of keys) if (await isThere(key)) left.push(key);
+    if (left.length !== 1 || left[0] !== repositoryKey) return;
     const { created, problems } = await this.#entry(repositoryKey, baseModelKey);
-    const keys = (await foldersIn(this.#adapters)).filter(
-      (key) => key !== repositoryKey && isOfRepository(key, repositoryKey),
-    );
-    const others = await Promise.all(keys.map((key) => foldersIn(join(this.#adapters, key))));
-    if (created !== null || problems.length > 0 || others.some((bases) => bases.includes(baseModelKey))) return;
-    await unlessRefused(() => this.#deleteOne(repositoryKey, baseModelKey));
+    if (created === null && problems.length === 0)
+      await unlessRefused(() => this.#deleteOne(repositoryKey, baseModelKey));
   }
 
   /** Finishes deletions that were interrupted. */
