@@ -28,6 +28,8 @@ export async function statusOf(
   const sum = (value: (part: PackageStatus) => number) => known.reduce((total, part) => total + value(part), 0);
   const { arrangement, reason } = arrangementOf({ repository, arranged });
   const isOne = parts.length === 1;
+  const answersStill =
+    arrangement === 'whole' && !isOne ? ' Until it is finished, the adapters of packages answer.' : '';
   const recipe = newest === undefined ? recipeForCorpus(base, tokenCount, {}, null).reason : newest.note.recipe;
   const commit = newest?.note.commit;
   return {
@@ -42,7 +44,7 @@ export async function statusOf(
     // An adapter that answers for several packages lies there once.
     adapterBytes: [...new Set(versions)].reduce((total, { bytes }) => total + bytes, 0),
     ...(typeof recipe === 'string' && isOne && (newest !== undefined || arrangement === 'whole') ? { recipe } : {}),
-    ...(reason === '' ? {} : { arrangement: reason }),
+    ...(reason === '' ? {} : { arrangement: reason + answersStill }),
     ...(isOne ? {} : { packages: known }),
   };
 }

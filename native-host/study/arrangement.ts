@@ -36,7 +36,13 @@ export function chooseArrangement({ asked, before, packages, tokens }: Arrangeme
     arrangement === 'each' ? `An adapter for each of ${packages} packages` : `One adapter for all ${packages} packages`;
   const count = (value: number) => value.toLocaleString('en-US');
   const compared = `${count(tokens)} tokens are ${isLarge ? 'more' : 'no more'} than`;
-  if (asked !== 'auto') return { arrangement, reason: `${what}, as asked for.` };
+  if (asked !== 'auto') {
+    const changes = before !== null && before !== arrangement;
+    return {
+      arrangement,
+      reason: `${what}, as asked for.${changes ? ' Until it is finished, what was there answers.' : ''}`,
+    };
+  }
   if (before !== null) return { arrangement, reason: `${what}, as before.` };
   return {
     arrangement,

@@ -1,4 +1,5 @@
 /** A monorepo taken apart by the packages that it declares: each part is what one adapter can learn. */
+import type { Document } from '../corpus/documents.ts';
 import { outsidePackages, packageFinder, workspacePackages } from '../corpus/workspace-packages.ts';
 import { type Repository, treeOf } from './repository.ts';
 
@@ -20,11 +21,18 @@ export function partsOf(repository: Repository, before: readonly string[] = []):
   const folders = declared.length < 2 ? [...before] : declared;
   if (folders.length < 2) return [];
   const packageOf = packageFinder(folders);
-  const names = [...new Set(repository.documents.map(({ path }) => packageOf(path)))].sort();
-  return names.map((name) => {
-    const holds = (path: string) => packageOf(path) === name;
-    return { package: name, holds, repository: within(repository, holds) };
-  });
+  const byPackage = new Map<string, Document[]>();
+  for (const document of repository.documents) {
+    const name = packageOf(document.path);
+    const documents = byPackage.get(name) ?? [];
+    byPackage.set(name, documents);
+    documents.push(document);
+  }
+  return [...byPackage.keys()].sort().map((name) => ({
+    package: name,
+    holds: (path) => packageOf(path) === name,
+    repository: partOf(repository, byPackage.get(name)!),
+  }));
 }
 
 /** Folders of the packages among the parts. */
@@ -32,9 +40,8 @@ export function packageFolders(parts: readonly Part[]): string[] {
   return parts.map((part) => part.package).filter((folder) => folder !== outsidePackages);
 }
 
-function within(repository: Repository, holds: (path: string) => boolean): Repository {
-  const documents = repository.documents.filter(({ path }) => holds(path));
+function partOf(repository: Repository, documents: Document[]): Repository {
   const tokens = new Map(documents.map(({ path }) => [path, repository.tokens.get(path)!]));
-  const tokenCount = documents.reduce((sum, { path }) => sum + tokens.get(path)!.length, 0);
+  const tokenCount = [...tokens.values()].reduce((sum, { length }) => sum + length, 0);
   return { ...repository, documents, skipped: [], tokens, tokenCount, tree: treeOf(documents) };
 }

@@ -137,6 +137,21 @@ describe('lift absorb', () => {
     expect((await lift(['absorb', 'repo'], { services: empty })).stdout).toMatch(/nothing to absorb/);
   });
 
+  it('tells of each package what came of it, and which arrangement was asked for', async () => {
+    const packages = [{ folder: 'packages/a', documents: 3, tokens: 4200, absorbed: 0.8, dirty: 0, version: 2 }];
+    const arrangement = 'An adapter for each: because.';
+    const by = (more: Partial<typeof outcome>) => ({
+      absorb: async () => ({ ...outcome, packages, arrangement, ...more }),
+    });
+    const { stdout, calls } = await lift(['absorb', 'repo', '--packages', 'each'], { services: by({}) });
+    expect(calls[0]!.parameters[1]).toEqual({ packages: 'each' });
+    expect(stdout).toContain('What each package learned is saved: 12 steps');
+    expect(stdout).toContain('\nAn adapter for each: because.\n');
+    expect(stdout).toMatch(/packages\/a +80\.0 % +4,200 +0 +2\n/);
+    const restored = await lift(['absorb', 'repo'], { services: by({ end: 'restored' }) });
+    expect(restored.stdout).toMatch(/^Versions that know this very tree/);
+  });
+
   it('keeps what was absorbed when interrupted: the outcome is printed and the status is that of the signal', async () => {
     const interrupt = new AbortController();
     const absorb: FakeLiftOptions['services'] = {

@@ -202,6 +202,28 @@ test('while packages get adapters of their own, that of everything answers for t
   expect(await exportAdapters(fixture.model, folders, changing, join(fixture.path, 'changing-out'))).toHaveLength(2);
 });
 
+test('while one adapter for everything is not finished, those of the packages answer', async () => {
+  const back = await fixture.repository('back', smallMonorepo());
+  await fixture.absorbFolder(back, { epochs: 1, packages: 'each' });
+  const stop = new AbortController();
+  const onProgress = ({ phase }: { phase: string }) => phase === 'train' && stop.abort();
+  const stopped = await fixture.absorbFolder(
+    back,
+    { epochs: 2, packages: 'whole' },
+    { signal: stop.signal, onProgress },
+  );
+  expect(stopped).toMatchObject({ end: 'cancelled', version: 1, packages: [] });
+  expect(await ask('What calls nextCarol?', { folder: back })).toMatchObject({ package: 'packages/two', version: 1 });
+  const told = await statusOf(fixture.model, await folders.known(back));
+  expect(told.arrangement).toMatch(
+    /^One adapter for all 3 packages, as before\. Until it is finished, the adapters of/,
+  );
+  expect(told.packages).toHaveLength(4);
+  await fixture.absorbFolder(back, { epochs: 2 });
+  expect(await ask('What calls nextCarol?', { folder: back })).not.toHaveProperty('package');
+  expect(await statusOf(fixture.model, await folders.known(back))).not.toHaveProperty('packages');
+});
+
 test('a folder without packages is as it was', async () => {
   const plain = await fixture.repository('plain', smallRepository());
   await fixture.absorbFolder(plain, { epochs: 1 });
