@@ -27,7 +27,15 @@ export async function turnOf(part: ArrangedPart): Promise<PackageTurn> {
   };
 }
 
-/** The most important first: what the user has at hand, what was changed lately, and then by size. */
+/** An edit of what is learned takes seconds. */
+function isRefresh({ current, toLearn, repository }: PackageTurn): boolean {
+  return current !== null && current.note.whole !== false && toLearn > 0 && toLearn < repository.tokenCount;
+}
+
+/**
+ * The most important first: what was learned in whole and edited since, what the user has at hand, what was changed lately,
+ * and then by size.
+ */
 export function inOrder(
   turns: readonly PackageTurn[],
   first: readonly string[],
@@ -39,9 +47,17 @@ export function inOrder(
     const atHand = first.findIndex((named) => known.has(named) || paths.some((path) => path.startsWith(`${named}/`)));
     const latest = recent.findIndex((path) => known.has(path));
     const place = (index: number) => (index < 0 ? Number.POSITIVE_INFINITY : index);
-    return { turn, atHand: place(atHand), latest: place(latest), tokens: turn.repository.tokenCount };
+    return {
+      turn,
+      edited: isRefresh(turn) ? 0 : 1,
+      atHand: place(atHand),
+      latest: place(latest),
+      tokens: turn.repository.tokenCount,
+    };
   });
-  placed.sort((a, b) => compare(a.atHand, b.atHand) || compare(a.latest, b.latest) || b.tokens - a.tokens);
+  placed.sort(
+    (a, b) => a.edited - b.edited || compare(a.atHand, b.atHand) || compare(a.latest, b.latest) || b.tokens - a.tokens,
+  );
   return placed.map(({ turn }) => turn);
 }
 

@@ -4,7 +4,14 @@ import { inOrder, PackageProgress, type PackageTurn, shareOf } from '../../nativ
 
 function turn(name: string, tokenCount: number, toLearn = tokenCount, known = 0): PackageTurn {
   const documents = ['a.ts', 'b.ts'].map((file) => ({ path: `${name}/${file}` }));
-  return { package: name, toLearn, known, dirty: 0, repository: { documents, tokenCount } } as unknown as PackageTurn;
+  return {
+    package: name,
+    toLearn,
+    known,
+    dirty: 0,
+    current: null,
+    repository: { documents, tokenCount },
+  } as unknown as PackageTurn;
 }
 
 test('what is at hand comes first, then what was changed lately, then the largest', () => {
@@ -12,6 +19,13 @@ test('what is at hand comes first, then what was changed lately, then the larges
   const names = (first: string[], recent: string[]) => inOrder(turns, first, recent).map((one) => one.package);
   expect(names([], [])).toEqual(['large', 'middle', 'small', 'open', 'changed']);
   expect(names(['open/b.ts'], ['gone.ts', 'changed/a.ts'])).toEqual(['open', 'changed', 'large', 'middle', 'small']);
+  // One that is learned and was edited since takes seconds; one that is not learned yet does not.
+  const learned = { version: 1, created: '', bytes: 1, sha256: '', note: { whole: true } };
+  const edited = { ...turn('edited', 2, 1), current: learned };
+  const unfinished = { ...turn('unfinished', 3, 1), current: { ...learned, note: { whole: false } } };
+  const known = { ...turn('known', 4, 0), current: learned };
+  const inTurn = inOrder([...turns, known, unfinished, edited], ['open/b.ts'], []).map((one) => one.package);
+  expect(inTurn).toEqual(['edited', 'open', 'large', 'middle', 'small', 'known', 'unfinished', 'changed']);
   // A folder that is named, and one whose name only begins like it.
   expect(names(['small', 'op'], ['large/a.ts', 'changed/a.ts'])).toEqual([
     'small',
