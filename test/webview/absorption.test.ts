@@ -123,6 +123,24 @@ describe('the absorption panel', () => {
     expect(await rows.count()).toBe(30);
   });
 
+  test('shows the share of each package that has an adapter, and whose turn it is', async () => {
+    const byPackage = [
+      { path: 'packages/core', tokens: 3000, absorbed: 0.97, dirty: 0 },
+      { path: '.', tokens: 20, absorbed: 0.5, dirty: 1 },
+    ];
+    const view = await open({ ...absorbedFolder, byPackage });
+    const rows = view.page.locator('.shares', { hasText: 'Adapters by package' }).locator('li');
+    expect(await rows.count()).toBe(2);
+    expect(await rows.nth(0).innerText()).toMatch(/^packages\/core\s*97 %/);
+    expect(await rows.nth(1).innerText()).toMatch(/^in no package\s*● 1\s*changed\s*50 %/);
+    expect(await panel(view).innerText()).toMatch(/Adapter\s+one for each package, 16 MB/);
+    const progress = { ...absorbingFolder.progress!, package: 'packages/core' };
+    await view.push({ type: 'folders', host, folders: [{ ...absorbingFolder, byPackage, progress }] });
+    expect(await view.page.locator('.progress-text').innerText()).toMatch(/^packages\/core · Training/);
+    await view.push({ type: 'folders', host, folders: [absorbedFolder] });
+    expect(await view.page.getByText('Adapters by package').isVisible()).toBe(false);
+  });
+
   test('lists 20,000 skipped files by reason, a part at a time', async () => {
     const skipped = Array.from({ length: 20_000 }, (_, index) => ({
       path: `assets/${index}.png`,

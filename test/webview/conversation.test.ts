@@ -49,6 +49,14 @@ describe('turns', () => {
     expect(view.troubles).toEqual([]);
   });
 
+  test('says whose adapter answered, where packages have their own', async () => {
+    const named = ['packages/core', '.'].map((one, index) => turn({ id: `turn-${index}`, package: one }));
+    const view = await pages.open({ state: viewState({}, named) });
+    const lines = await view.page.locator('.answered-by').allInnerTexts();
+    expect(lines[0]).toMatch(/^Adapter of packages\/core, version 7 · /);
+    expect(lines[1]).toMatch(/^Adapter of no package, version 7 · /);
+  });
+
   test('citations that come after the text mark it then, and new ones replace old ones', async () => {
     const answer = 'See a.ts, src/a.ts:7, lib/b.ts and x.ts.';
     const view = await pages.open({ state: viewState({}, [turn({ phase: 'streaming', answer })]) });

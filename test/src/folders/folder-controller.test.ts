@@ -28,6 +28,7 @@ vi.mock('../../../src/folders/folder-watch.ts', () => ({
 
 const { FolderController } = await import('../../../src/folders/folder-controller.ts');
 const { AbsorptionQueue } = await import('../../../src/folders/absorption-queue.ts');
+const { withStatus } = await import('../../../src/folders/folder-state.ts');
 const { FolderMemory } = await import('../../../src/folders/folder-memory.ts');
 const { HostError, HostUnavailableError } = await import('../../../src/host/host-errors.ts');
 
@@ -234,6 +235,24 @@ describe('absorbing', () => {
     void controller.absorb();
     await settle();
     expect(requests.at(-1)).toEqual({ method: 'absorb/start', params: { folder, first: ['src/open.ts', 'b.md'] } });
+  });
+
+  it('asks for an adapter for each package where the setting says so, and keeps what is told of them', async () => {
+    editor.settings['lift.packages'] = 'each';
+    const controller = open();
+    void controller.absorb();
+    await settle();
+    expect(requests.at(-1)).toEqual({ method: 'absorb/start', params: { folder, packages: 'each' } });
+    const one = { folder: 'a', documents: 2, tokens: 300, absorbed: 0.8, dirty: 1, version: 2 };
+    const arranged = { ...status, packages: [one], arrangement: 'because' };
+    const known = withStatus(controller.state, arranged);
+    expect(known).toMatchObject({
+      arrangement: 'because',
+      byPackage: [{ path: 'a', tokens: 300, absorbed: 0.8, dirty: 1 }],
+    });
+    const single = withStatus(known, status);
+    expect(single).not.toHaveProperty('byPackage');
+    expect(single).not.toHaveProperty('arrangement');
   });
 
   it('shows progress and what came out', async () => {

@@ -68,6 +68,19 @@ describe('answering', () => {
     expect(posted.at(-1)).toMatchObject({ turn: { version: 7, citations: [{ path: 'a.ts' }], firstTokenMs: 12 } });
   });
 
+  it('knows which package answered, and nothing of packages where there is one adapter', async () => {
+    const { answering, asked, conversations } = open();
+    for (const answeredBy of [{ package: 'packages/a' }, {}]) {
+      const ended = answering.ask('why?', []);
+      await vi.waitFor(() => expect(asked.length).toBe(conversations.current.turns.length));
+      asked.at(-1)!.answer({ answer: 'so.', version: 2, ...answeredBy });
+      await ended;
+    }
+    const [first, second] = conversations.current.turns;
+    expect(first).toMatchObject({ package: 'packages/a', version: 2 });
+    expect(second).not.toHaveProperty('package');
+  });
+
   it('takes along the turns before it, and not those that failed', async () => {
     const { answering, asked } = open();
     for (const [question, answer] of [
