@@ -50,12 +50,14 @@ export async function choosePackage(
     const one = byName.size === 0 ? undefined : nearest(byName);
     if (one !== undefined) return one;
     const known = await lookup();
-    const bySymbol = declaringPackages(text, known, packageOf);
+    const bySymbol = declaringPackages(codeWords(text), known, packageOf);
     const declaring = bySymbol.size === 0 ? undefined : nearest(bySymbol);
     if (declaring !== undefined) return declaring;
     const among = byName.size > 0 ? byName : bySymbol;
+    // A plain word such as `parse` is often a symbol's name, and often none.
+    const plain = declaringPackages(new Set(text.match(/[A-Za-z_$][\w$]*/g)), known, packageOf);
     const byText = nearestPackages(text, known, packageOf, (name) =>
-      among.size === 0 || among.has(name) ? (name === open ? openWeight : 1) : 0,
+      among.size > 0 && !among.has(name) ? 0 : (name === open ? openWeight : 1) * (1 + (plain.get(name) ?? 0)),
     );
     if (byText.size > 0) return nearest(byText) ?? [...byText].sort((a, b) => b[1] - a[1])[0]![0];
   }
@@ -105,14 +107,14 @@ function escaped(text: string): string {
   return text.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&');
 }
 
-/** How many of the symbols that a text names are declared in a package; each counts once, shared by those that declare it. */
+/** How many of these words are symbols of a package; each counts once, shared by the packages that declare it. */
 function declaringPackages(
-  text: string,
+  words: ReadonlySet<string>,
   { symbols }: Lookup,
   packageOf: ReadonlyMap<string, string>,
 ): Map<string, number> {
   const found = new Map<string, number>();
-  for (const name of codeWords(text)) {
+  for (const name of words) {
     const places = symbols.get(name) ?? symbols.get(name.split('.').slice(-2).join('.')) ?? [];
     const declaring = new Set(places.flatMap(({ path }) => packageOf.get(path) ?? []));
     for (const one of declaring) found.set(one, (found.get(one) ?? 0) + 1 / declaring.size);
