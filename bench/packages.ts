@@ -21,12 +21,14 @@ import { writeMonorepo } from './packages/monorepo.ts';
 import { type PackageProbe, routed, sentRight } from './packages/routing.ts';
 import { writeSection } from './results.ts';
 
-const internals = ['constants', 'identifiers', 'lrucache', 'parse-options'].map((name) => `internal/${name}.js`);
 /** As much of each as some minutes on two cores teach. */
 const sources: Record<string, readonly string[]> = {
-  semver: ['functions', 'classes/comparator.js', ...internals],
-  minimatch: ['assert-valid-pattern', 'brace-expressions', 'escape', 'unescape'].map((name) => `dist/esm/${name}.js`),
-  commander: ['argument', 'error', 'option', 'suggestSimilar'].map((name) => `lib/${name}.js`),
+  semver: [
+    'internal/constants',
+    ...['cmp', 'coerce', 'diff', 'inc', 'parse', 'sort'].map((name) => `functions/${name}`),
+  ],
+  minimatch: ['assert-valid-pattern', 'brace-expressions', 'escape', 'unescape'].map((name) => `dist/esm/${name}`),
+  commander: ['argument', 'error', 'suggestSimilar'].map((name) => `lib/${name}`),
 };
 const packages = Object.keys(sources);
 /** For questions alone. */
@@ -42,7 +44,8 @@ const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
 const shareOf = (flags: readonly boolean[]) => flags.filter(Boolean).length / Math.max(1, flags.length);
 
 try {
-  await writeMonorepo(folder, sources);
+  const files = Object.entries(sources).map(([name, paths]) => [name, paths.map((path) => `${path}.js`)]);
+  await writeMonorepo(folder, Object.fromEntries(files));
   const model = await openBaseModel(embeddedModelFolder(), { folder: join(scratch, 'float32'), form: 'F32' });
   const { shape } = recipeFor(model.parameters, model.config.maxPositionEmbeddings).full;
   const small = await routed(model, folder, probesOfPackage);
@@ -113,7 +116,7 @@ try {
       const after = shareOf(await exactSent(adapterOf, othersSent, 'heldBack', others));
       await replace(edited.to, edited.from);
       const toSame = await secondsToAnswer(services, ['parse', 'parse']);
-      const toOther = await secondsToAnswer(services, ['parse', 'Option']);
+      const toOther = await secondsToAnswer(services, ['parse', 'Argument']);
       return { first, exact, before, after, seconds, refresh, toSame, toOther };
     } finally {
       await services.close();
