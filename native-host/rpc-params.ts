@@ -148,6 +148,7 @@ const paramChecks: ParamChecks = {
     epochs: optional(integerBetween(1, 1000)),
     seed: optional(integerBetween(0, 2 ** 32 - 1)),
     first: optional(listOf(pathInFolder)),
+    editsOnly: optional(flag),
     quotaBytes: optional(integerBetween(0, Number.MAX_SAFE_INTEGER)),
   },
   'absorb/pause': folder,

@@ -189,6 +189,8 @@ export interface AbsorbStartParams extends FolderParams {
   rank?: number;
   /** What is learned before all else: paths in the folder, of files or of folders, the most important first. */
   first?: string[];
+  /** Only what was learned and has changed since, which takes seconds; not what was never learned, nor everything anew. */
+  editsOnly?: boolean;
   /** When all adapters together take more than this afterwards, those unused for longest are pruned; never this one. */
   quotaBytes?: number;
 }

@@ -20,6 +20,8 @@ export interface AbsorbRequest {
   rank?: number;
   /** What is learned before all else: paths in the folder, of files or of folders. */
   first?: readonly string[];
+  /** Only what was learned and has changed since, which takes seconds; not what was never learned, nor everything anew. */
+  editsOnly?: boolean;
   /** Patterns of files to leave out, in the syntax of .gitignore. */
   exclude?: readonly string[];
   /** The folder as it was read before: what is the same is not tokenized again. */
@@ -136,7 +138,7 @@ export async function absorbRead(
   const first = await absorption.run();
   const { share, minutes = share?.minutes ?? Number.POSITIVE_INFINITY } = request;
   const left = minutes - first.seconds / 60;
-  if (!absorption.leavesRest || left <= 0) return first;
+  if (!absorption.leavesRest || left <= 0 || request.editsOnly) return first;
   const shared = share === undefined ? request : { ...request, share: { ...share, minutes: left } };
   const rest = await (await next(request.minutes === undefined ? shared : { ...shared, minutes: left })).run();
   const { steps, trainedTokens, seconds } = first;

@@ -63,12 +63,17 @@ const mostRefreshedShare = 0.5;
 /** Or when refreshing has cost so much of the share that was predicted right after everything was absorbed. */
 const forgottenShare = 0.05;
 
-export function planAbsorption(situation: Situation): AbsorptionPlan {
-  const { current, ledger, interrupted } = situation;
+/** Null where only edits are asked for, and there are none or more than a refresh is for. */
+export function planAbsorption(situation: Situation): AbsorptionPlan | null {
+  const { current, ledger, interrupted, request } = situation;
+  const { editsOnly = false } = request;
   const isUnfinished = current?.version.note.whole === false;
-  if (current === null) return everything(situation, emptyLedger(), null);
-  if (isUnfinished) return refreshOfLearned(situation, current) ?? everything(situation, ledger, null);
+  if (current === null) return editsOnly ? null : everything(situation, emptyLedger(), null);
+  if (isUnfinished) {
+    return refreshOfLearned(situation, current) ?? (editsOnly ? null : everything(situation, ledger, null));
+  }
   if (asksForAll(situation, current)) {
+    if (editsOnly) return null;
     const goesOn = interrupted?.work === 'full' ? interrupted : null;
     return everything({ ...situation, current: null, interrupted: goesOn }, emptyLedger(), current);
   }

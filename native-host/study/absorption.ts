@@ -98,7 +98,7 @@ export class Absorption {
       ledger: this.ledger,
       interrupted,
     });
-    return this.train(plan, lessons, snapshot);
+    return plan === null ? this.unchanged('unchanged', startPosition, 0) : this.train(plan, lessons, snapshot);
   }
 
   /** Runs a training, then measures and saves what came out. */

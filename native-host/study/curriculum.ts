@@ -23,8 +23,8 @@ export interface FullOptions {
  * Everything, each question in several wordings. The lessons come in order of importance, and so does the first epoch.
  * One pass teaches little: of a large corpus the most important part is gone through several times, then a part twice
  * as large that holds it, and so on to the whole. Whenever that is stopped, what matters most is known well.
- * Segments overlap, each token being in two or three of them: an epoch visits every third, the next one others, and each is
- * nearly all of the text. What that saves is better spent on questions: bench/RESULTS.md.
+ * Segments overlap, each token being in two or three of them: of each document an epoch visits every third, the next one
+ * others, and each is nearly all of the text. What that saves is better spent on questions: bench/RESULTS.md.
  */
 export function fullCurriculum(
   lessons: readonly Lesson[],
@@ -34,8 +34,8 @@ export function fullCurriculum(
   const parts = byParts ? partsOf(lessons) : [];
   const epochsOfParts = parts.length * epochsOfPart;
   const overlap = Math.round(recipe.segmentLength / recipe.stride);
-  const segmentCount = lessons.reduce((count, { kind }) => count + Number(kind === 'segment'), 0);
-  const rounds = byParts && segmentCount > overlap ? overlap : 1;
+  const rounds = byParts ? overlap : 1;
+  const isInRound = roundsOf(ofKind(lessons, 'segment'), rounds);
   const roundsBegin = (number: number) =>
     number < epochsOfParts ? number - (number % epochsOfPart) : Math.min(number, epochsOfParts);
   const visitsOf = (number: number, withQuestions: boolean): Lesson[] => {
@@ -43,7 +43,7 @@ export function fullCurriculum(
     let visited = part === undefined ? lessons : lessons.filter(({ path }) => part.has(path));
     if (number < rounds) visited = visited.filter((lesson) => !known.has(lesson));
     const round = (number - roundsBegin(number)) % rounds;
-    const segments = ofKind(visited, 'segment').filter((_, i) => i % rounds === round);
+    const segments = ofKind(visited, 'segment').filter((segment) => isInRound(segment, round));
     return withQuestions ? [...segments, ...asked(visited, recipe.wordingsPerEpoch)] : segments;
   };
   return {
@@ -60,6 +60,21 @@ export function fullCurriculum(
 }
 
 const tokensOfFirstPart = 64_000;
+/** Which of several rounds visit a segment: each round some of every document, all rounds everything. */
+function roundsOf(segments: readonly Lesson[], rounds: number): (segment: Lesson, round: number) => boolean {
+  const counts = new Map<string, number>();
+  const places = new Map<Lesson, number>();
+  for (const segment of segments) {
+    const place = counts.get(segment.path) ?? 0;
+    places.set(segment, place);
+    counts.set(segment.path, place + 1);
+  }
+  return (segment, round) => {
+    const most = Math.min(rounds, counts.get(segment.path)!);
+    return places.get(segment)! % most === round % most;
+  };
+}
+
 /** As many as visit all segments. */
 const epochsOfPart = 3;
 

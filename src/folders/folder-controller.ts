@@ -41,7 +41,7 @@ export class FolderController implements AbsorbedFolder {
   private readonly changes: FolderChanges;
   private readonly subscriptions: { dispose(): void }[];
   private known: FolderState;
-  private running: { absorption: AbsorptionRun; ended: Promise<void> } | null = null;
+  private running: { absorption: AbsorptionRun; editsOnly: boolean; ended: Promise<void> } | null = null;
   private losses = new LossCurve();
   private track = new ProgressTrack();
   private updating: Promise<void> | null = null;
@@ -94,12 +94,13 @@ export class FolderController implements AbsorbedFolder {
 
   absorb(): Promise<void> {
     if (this.running?.absorption.isPaused) return this.resume();
+    if (this.running?.editsOnly) return this.running.ended.then(() => this.absorb());
     return this.running?.ended ?? this.begin(this.known.phase === 'paused');
   }
 
   async pause(): Promise<void> {
     if (this.running === null) return;
-    this.remember('paused');
+    if (!this.running.editsOnly) this.remember('paused');
     await this.running.absorption.pause();
   }
 
@@ -108,7 +109,7 @@ export class FolderController implements AbsorbedFolder {
       if (this.known.phase === 'paused') await this.begin(true);
       return;
     }
-    this.remember('running');
+    if (!this.running.editsOnly) this.remember('running');
     await this.running.absorption.resume();
   }
 
@@ -164,7 +165,7 @@ export class FolderController implements AbsorbedFolder {
     this.emitter.dispose();
   }
 
-  private begin(isAgreed: boolean): Promise<void> {
+  private begin(isAgreed: boolean, editsOnly = false): Promise<void> {
     const { services } = this;
     this.losses = new LossCurve();
     this.track = new ProgressTrack();
@@ -172,7 +173,7 @@ export class FolderController implements AbsorbedFolder {
     const absorption = new AbsorptionRun({
       queue: services.queue,
       holdReason: () => services.hold.reason,
-      absorb: (signal) => absorbFolder(services.host, this.folder, signal),
+      absorb: (signal) => absorbFolder(services.host, this.folder, editsOnly, signal),
       pause: async () => void (await services.host.request('absorb/pause', { folder: this.path })),
       resume: async () => void (await services.host.request('absorb/resume', { folder: this.path })),
       agrees: (signal) => {
@@ -189,13 +190,14 @@ export class FolderController implements AbsorbedFolder {
       },
       elsewhereMilliseconds,
     });
-    this.remember('running');
+    // What takes seconds is not gone on with as an absorption of everything.
+    if (!editsOnly) this.remember('running');
     const resting = services.hold.watch();
     const ended = absorption.run().then(
       (end) => this.ended(end),
       (error) => this.failed(error),
     );
-    this.running = { absorption, ended: ended.finally(() => resting.dispose()) };
+    this.running = { absorption, editsOnly, ended: ended.finally(() => resting.dispose()) };
     return this.running.ended;
   }
 
@@ -292,10 +294,12 @@ export class FolderController implements AbsorbedFolder {
     if (this.services.host.state.phase !== 'ready') await this.update();
     await this.changes.flush();
     const { phase, dirty, documents } = this.known;
-    if (phase === 'idle' && mayRefreshUnasked(dirty, documents)) await this.absorb();
+    // Of much that is not learned yet, what was learned is kept right; the rest waits until it is asked for.
+    if (phase === 'idle' && dirty > 0) await this.begin(true, !mayRefreshUnasked(dirty, documents));
   }
 
   private get wanted(): RememberedFolder['wanted'] {
+    if (this.running?.editsOnly) return null;
     if (this.running !== null) return this.running.absorption.isPaused ? 'paused' : 'running';
     return this.known.phase === 'paused' ? 'paused' : null;
   }

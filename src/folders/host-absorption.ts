@@ -6,10 +6,14 @@ import type { HostClient } from '../lift-context.ts';
 import { absorbOptions } from '../settings.ts';
 import { confirmAbsorption, isLarge } from './first-absorption.ts';
 
-/** Resolves when it ends; aborting ends it early and keeps what was learned. Errors: those of the host client. */
+/**
+ * Resolves when it ends; aborting ends it early and keeps what was learned. `editsOnly`: nothing but what was learned and
+ * has changed since. Errors: those of the host client.
+ */
 export async function absorbFolder(
   host: HostClient,
   folder: WorkspaceFolder,
+  editsOnly: boolean,
   signal: AbortSignal,
 ): Promise<AbsorbResult> {
   const source = new CancellationTokenSource();
@@ -17,7 +21,12 @@ export async function absorbFolder(
   signal.addEventListener('abort', cancel);
   try {
     const first = openEditorsOf(folder).map(({ path }) => path);
-    const params = { folder: folder.uri.fsPath, ...(first.length === 0 ? {} : { first }), ...absorbOptions(folder) };
+    const params = {
+      folder: folder.uri.fsPath,
+      ...(first.length === 0 ? {} : { first }),
+      ...(editsOnly ? { editsOnly } : {}),
+      ...absorbOptions(folder),
+    };
     return await host.request('absorb/start', params, source.token);
   } finally {
     signal.removeEventListener('abort', cancel);

@@ -511,6 +511,33 @@ describe('changes', () => {
     }
   });
 
+  it('are all that is absorbed unasked where much is not learned yet, and nothing is gone on with', async () => {
+    vi.useFakeTimers();
+    try {
+      editor.settings['lift.autoAbsorb'] = 'onSave';
+      answers.status = { ...status, documents: 1000, dirty: 900 };
+      answers['files/changed'] = { dirty: 900 };
+      const controller = open();
+      await controller.update();
+      requests = [];
+      watches.started[0]!.onChanges([{ path: 'src/a.ts', kind: 'changed' }]);
+      await vi.advanceTimersByTimeAsync(10_000);
+      const started = () => requests.filter(({ method }) => method === 'absorb/start').map(({ params }) => params);
+      expect(started()).toEqual([{ folder, editsOnly: true }]);
+      expect(remembered()?.wanted ?? null).toBeNull();
+      // Who asks for more gets it afterwards.
+      const asked = controller.absorb();
+      finishAbsorbing[0]!(absorbed);
+      await vi.advanceTimersByTimeAsync(100);
+      expect(started()).toEqual([{ folder, editsOnly: true }, { folder }]);
+      expect(remembered()!.wanted).toBe('running');
+      finishAbsorbing[1]!(absorbed);
+      await asked;
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   it('of the setting are told to the host and the watch', async () => {
     const controller = open();
     await controller.update();
