@@ -32,7 +32,7 @@ async function currentOf(folder: string) {
 const lessonKeys = (ledger: Ledger) => [...ledger.lessons.keys()];
 
 test('a budget that does not reach everything is not the end: what was not visited is told, and is trained next', async () => {
-  const folder = await fixture.repository('too-much', manyModules(30));
+  const folder = await fixture.repository('too-much', manyModules(60));
   // Each reading of the clock is a second later, and a step takes two: fast machines reach no more than slow ones.
   let seconds = 0;
   const clock = () => {
