@@ -157,9 +157,9 @@ export function createHandlers(): HostHandlers {
       const models = await opened().models();
       return { models, suggested: suggestionsBeside(models) };
     },
-    'models/find': ({ id }) => findOnHub(id),
-    'models/get': ({ id }, { signal, notify }) =>
-      getFromHub(id, signal, (progress) => notify(HostNotification.modelsProgress, progress)),
+    'models/find': (params) => findOnHub(params),
+    'models/get': (params, { signal, notify }) =>
+      getFromHub(params, signal, (progress) => notify(HostNotification.modelsProgress, progress)),
 
     async close() {
       for (const { abort } of running.values()) abort.abort();

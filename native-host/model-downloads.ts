@@ -1,6 +1,7 @@
 /** Base models from a hub, as the protocol speaks of them. */
 import type {
   ModelEntry,
+  ModelFindParams,
   ModelFindResult,
   ModelGetResult,
   ModelProgress,
@@ -8,6 +9,7 @@ import type {
 } from '../protocol/host.ts';
 import { downloadModel } from './hub/download-model.ts';
 import { findModel } from './hub/find-model.ts';
+import type { GgufWish } from './hub/gguf-offers.ts';
 import { hubFetch } from './hub/hub-fetch.ts';
 import { hubSettings } from './hub/hub-settings.ts';
 import { suggestedModels } from './hub/suggested-models.ts';
@@ -28,22 +30,32 @@ export function suggestionsBeside(models: readonly ModelEntry[]): SuggestedModel
     });
 }
 
+/** Which of several GGUF files is wanted: the one that is named, or what suits the memory of this machine. */
+export function ggufWish(file: string | undefined): GgufWish {
+  const holdsExactly = (parameters: number) => neededMemory(parameters, 'absorbing') <= machineMemory();
+  return { holdsExactly, ...(file === undefined ? {} : { file }) };
+}
+
 /** Errors: HubError; ModelError where this program cannot run the model. */
-export async function findOnHub(id: string): Promise<ModelFindResult> {
+export async function findOnHub({ id, file }: ModelFindParams): Promise<ModelFindResult> {
   const settings = hubSettings(process.env);
-  const { plan, folder } = await findModel(settings, id, 'main', hubFetch());
-  return { id, endpoint: settings.endpoint, license: plan?.license ?? null, bytes: plan?.bytes ?? 0, folder };
+  const { plan, folder } = await findModel(settings, id, 'main', hubFetch(), ggufWish(file));
+  const { license, bytes, gguf } = plan ?? { license: null, bytes: 0, gguf: null };
+  const found = { id, endpoint: settings.endpoint, license, bytes, folder };
+  if (gguf === null) return found;
+  const files = gguf.offers.readable.map(({ name, size }) => ({ name, bytes: size }));
+  return { ...found, gguf: { file: gguf.file, files } };
 }
 
 /** Errors: HubError; the signal's reason. */
 export async function getFromHub(
-  id: string,
+  { id, file }: ModelFindParams,
   signal: AbortSignal,
   onProgress: (progress: ModelProgress) => void,
 ): Promise<ModelGetResult> {
   const settings = hubSettings(process.env);
   const fetch = hubFetch();
-  const { plan, folder } = await findModel(settings, id, 'main', fetch);
+  const { plan, folder } = await findModel(settings, id, 'main', fetch, ggufWish(file));
   if (plan === null) return { folder: folder! };
   let reported = 0;
   const report = ({ bytesDone, bytes }: { bytesDone: number; bytes: number }) => {

@@ -1,15 +1,16 @@
 /** The base models that can be used without a download. */
 import { basename } from 'node:path';
 import type { ModelEntry } from '../protocol/host.ts';
-import { HubCache, idOfSnapshot } from './hub/hub-cache.ts';
+import { HubCache, nameOfCached } from './hub/hub-cache.ts';
 import { hubSettings } from './hub/hub-settings.ts';
 import { embeddedModelFolder } from './locations.ts';
+import { openGguf } from './model/gguf/gguf-model.ts';
 import { ModelError } from './model/model-error.ts';
 import { type ModelFolder, openModelFolder } from './model/model-folder.ts';
 
 export function modelEntry({ folder, config, parameters }: Omit<ModelFolder, 'tensors' | 'key'>): ModelEntry {
   const { modelType: architecture, maxPositionEmbeddings: window } = config;
-  return { name: idOfSnapshot(folder) ?? basename(folder), folder, architecture, parameters, window };
+  return { name: nameOfCached(folder) ?? basename(folder), folder, architecture, parameters, window };
 }
 
 /** The embedded one first, then the one in use, then what Hugging Face's cache holds of families that can be run. */
@@ -19,7 +20,8 @@ export async function modelsAtHand(inUse: ModelEntry, environment: NodeJS.Proces
   for (const { folder } of await new HubCache(hubSettings(environment).cacheFolder).list()) {
     if (entries.some((entry) => entry.folder === folder)) continue;
     try {
-      entries.push(modelEntry(await openModelFolder(folder)));
+      const isFile = folder.toLowerCase().endsWith('.gguf');
+      entries.push(modelEntry(isFile ? { ...(await openGguf(folder)), folder } : await openModelFolder(folder)));
     } catch (error) {
       // Other programs' models are there, too.
       if (!(error instanceof ModelError)) throw error;

@@ -1,6 +1,7 @@
 // What the host accepts as parameters of each request: one table, checked before a handler sees anything. The compiler
 // holds the table to the interfaces of protocol/host.ts, field by field.
 import type { FileChange, HostRequests, OpenFile } from '../protocol/host.ts';
+import { isGgufName } from './hub/gguf-offers.ts';
 import { isModelId } from './hub/hub-cache.ts';
 
 /** Says what is wrong with a value, or null. `name` is the field as the client wrote it, such as `changes[3].path`. */
@@ -107,6 +108,12 @@ const modelId: Check = (value, name) =>
   oneLine(value, name) ??
   (isModelId(value as string) ? null : `${name} must look like 'organisation/model'${got(value)}`);
 
+const ggufFile: Check = (value, name) =>
+  oneLine(value, name) ??
+  (isGgufName(value as string) ? null : `${name} must be the name of a file ending in .gguf${got(value)}`);
+
+const hubModel = { id: modelId, file: optional(ggufFile) };
+
 const folder = { folder: absolutePath };
 const ofPackage = { ...folder, package: optional(pathInFolder) };
 
@@ -183,8 +190,8 @@ const paramChecks: ParamChecks = {
   'adapters/import': { ...ofPackage, source: absolutePath },
   'adapters/rollBack': ofPackage,
   'models/list': {},
-  'models/find': { id: modelId },
-  'models/get': { id: modelId },
+  'models/find': hubModel,
+  'models/get': hubModel,
   shutdown: {},
 };
 

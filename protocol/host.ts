@@ -468,6 +468,8 @@ export interface SuggestedModelEntry {
 export interface ModelFindParams {
   /** Its name on the hub, such as `HuggingFaceTB/SmolLM2-135M-Instruct`. */
   id: string;
+  /** One of several GGUF files that the model is there as; the host chooses without it. */
+  file?: string;
 }
 
 export interface ModelFindResult {
@@ -480,6 +482,8 @@ export interface ModelFindResult {
   bytes: number;
   /** Where the model lies already; null where it is to be downloaded. */
   folder: string | null;
+  /** Of a model in GGUF, unless the hub was not asked: the file that all this is about, and all that are read. */
+  gguf?: { file: string; files: { name: string; bytes: number }[] };
 }
 
 export interface ModelGetResult {

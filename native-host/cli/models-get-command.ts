@@ -4,15 +4,17 @@ import { SingleBar } from 'cli-progress';
 import type { Command } from 'commander';
 import { type DownloadProgress, downloadModel } from '../hub/download-model.ts';
 import { findModel } from '../hub/find-model.ts';
-import { isModelId } from '../hub/hub-cache.ts';
+import { isModelId, nameOfCached } from '../hub/hub-cache.ts';
 import { hubFetch } from '../hub/hub-fetch.ts';
 import type { DownloadPlan } from '../hub/hub-plan.ts';
 import { hubSettings } from '../hub/hub-settings.ts';
+import { ggufWish } from '../model-downloads.ts';
 import { type CliContext, UsageError } from './context.ts';
 import { byteSize } from './number-text.ts';
 import { printLines, printResult } from './print.ts';
 
 interface GetOptions {
+  file?: string;
   json?: boolean;
   revision: string;
   yes?: boolean;
@@ -21,6 +23,7 @@ interface GetOptions {
 
 interface GetResult {
   id: string;
+  /** Or the GGUF file. */
   folder: string;
   commit: string;
   license: string | null;
@@ -33,6 +36,7 @@ export function addModelsGetCommand(models: Command, context: CliContext): void 
     .command('get')
     .description('Download a base model from a hub into the cache that Hugging Face’s tools share.')
     .argument('<id>', 'such as HuggingFaceTB/SmolLM2-135M-Instruct')
+    .option('--file <name>', 'one of several GGUF files (default: what suits the memory of this machine)')
     .option('--revision <name>', 'a branch, tag or commit', 'main')
     .option('--yes', 'do not ask before downloading')
     .option('--offline', 'only look whether it is on this machine')
@@ -42,7 +46,7 @@ export function addModelsGetCommand(models: Command, context: CliContext): void 
       if (result === null) return;
       printResult(context, options.json, result, () => [
         `${id} is in ${result.folder}`,
-        `Use it with \`--model ${id}\`.`,
+        `Use it with \`--model ${nameOfCached(result.folder) ?? id}\`.`,
       ]);
     });
 }
@@ -54,9 +58,11 @@ async function getModel(context: CliContext, id: string, options: GetOptions): P
   settings.isOffline ||= options.offline === true;
   const { signal } = context.interrupt;
   const fetch = hubFetch();
-  const { plan, commit, folder: found } = await findModel(settings, id, options.revision, fetch);
+  const wish = ggufWish(options.file);
+  const { plan, commit, folder: found } = await findModel(settings, id, options.revision, fetch, wish);
   if (plan === null) return { id, folder: found!, commit, license: null, bytes: 0 };
   const { license, bytes } = plan;
+  printLines(context.stderr, ggufLines(plan));
   if (found === null && !(await agreed(context, plan, options))) return null;
   const view = openDownloadView(context, bytes);
   try {
@@ -85,6 +91,19 @@ async function agreed(context: CliContext, plan: DownloadPlan, { yes }: GetOptio
   } finally {
     reader.close();
   }
+}
+
+/** Which of a model's GGUF files it is, why, and which others there are. */
+function ggufLines({ gguf }: DownloadPlan): string[] {
+  if (gguf === null) return [];
+  const { file, reason, offers } = gguf;
+  const others = offers.readable.filter(({ name }) => name !== file);
+  return [
+    `${file}: ${reason}.`,
+    ...(others.length === 0 ? [] : ['Others, with --file:']),
+    ...others.map(({ name, size }) => `  ${name}, ${byteSize(size)}`),
+    ...offers.unread.map(({ name, reason: why }) => `Not ${name}: ${why}.`),
+  ];
 }
 
 function openDownloadView({ stderr }: CliContext, bytes: number) {

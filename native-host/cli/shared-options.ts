@@ -3,7 +3,7 @@ import { existsSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { modelFolderOf } from '../hub/download-model.ts';
-import { isModelId } from '../hub/hub-cache.ts';
+import { modelNameOf } from '../hub/hub-cache.ts';
 import { hubSettings } from '../hub/hub-settings.ts';
 import { defaultStoreRoot } from '../locations.ts';
 import type { ServiceOptions, Services } from '../services.ts';
@@ -61,7 +61,7 @@ export async function withServices<T>(
 /** A folder, or the name of a model that was downloaded from a hub. */
 async function namedModel({ workingFolder, environment }: CliContext, named: string): Promise<string> {
   const path = resolve(workingFolder, named);
-  if (existsSync(path) || !isModelId(named)) return path;
+  if (existsSync(path) || modelNameOf(named) === null) return path;
   return modelFolderOf(hubSettings(environment), named);
 }
 

@@ -1,8 +1,8 @@
 /** A model from a hub into the cache that Hugging Face's tools share. */
 import { existsSync } from 'node:fs';
 import { mkdir, open, readFile, rm, statfs } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { HubCache } from './hub-cache.ts';
+import { dirname, join } from 'node:path';
+import { HubCache, modelNameOf } from './hub-cache.ts';
 import { HubError } from './hub-error.ts';
 import { authorization, type DownloadPlan, fileUrl } from './hub-plan.ts';
 import type { HubSettings } from './hub-settings.ts';
@@ -24,7 +24,7 @@ export interface DownloadControl {
 const spareBytes = 64 << 20;
 
 /**
- * Downloads what is missing and returns the snapshot's folder. A try that was cut short is gone on with.
+ * Downloads what is missing and returns the snapshot's folder, or the GGUF file in it. A try that was cut short is gone on with.
  * Errors: HubError; the signal's reason.
  */
 export async function downloadModel(
@@ -34,7 +34,7 @@ export async function downloadModel(
   control: DownloadControl,
 ): Promise<string> {
   const cache = new HubCache(settings.cacheFolder);
-  const { id, commit, files, revision } = plan;
+  const { id, commit, files, revision, gguf } = plan;
   const release = await lock(cache.blobFile(id, 'download.lock'), id);
   try {
     const missing = files.filter(({ hash }) => !existsSync(cache.blobFile(id, hash)));
@@ -61,7 +61,8 @@ export async function downloadModel(
     }
     for (const { name, hash } of files) await cache.place(id, commit, name, hash);
     await cache.nameRevision(id, revision, commit);
-    return cache.snapshotFolder(id, commit);
+    const folder = cache.snapshotFolder(id, commit);
+    return gguf === null ? folder : join(folder, gguf.file);
   } finally {
     await release();
   }
@@ -109,9 +110,11 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** The folder of a model that was named by a folder or by its name on a hub. Errors: HubError where it is not here. */
+/** Where a model lies that was named by its name on a hub, perhaps with a GGUF file's. Errors: HubError where it is not here. */
 export async function modelFolderOf(settings: HubSettings, named: string): Promise<string> {
-  const cached = await new HubCache(settings.cacheFolder).find(named);
+  const { id, file } = modelNameOf(named) ?? { id: named };
+  const cached = await new HubCache(settings.cacheFolder).find(id, 'main', file);
   if (cached !== null) return cached.folder;
-  throw new HubError(`${named} is not on this machine: run \`lift models get ${named}\` first, or name a folder.`);
+  const command = `lift models get ${id}${file === undefined ? '' : ` --file ${file}`}`;
+  throw new HubError(`${named} is not on this machine: run \`${command}\` first, or name a folder or file.`);
 }

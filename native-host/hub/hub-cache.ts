@@ -1,7 +1,9 @@
 /** The cache folder that Hugging Face's tools share: blobs by hash, and for each commit a snapshot of links to them. */
 import { existsSync } from 'node:fs';
 import { link, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
+import { ggufOffers, isGgufName } from './gguf-offers.ts';
+import { HubError } from './hub-error.ts';
 
 const idPattern = /^[A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*$/;
 const commitPattern = /^[0-9a-f]{40}$/;
@@ -11,16 +13,25 @@ export function isModelId(name: string): boolean {
   return idPattern.test(name) && !name.includes('..');
 }
 
-/** The name of the model whose snapshot a folder of the cache is; null for other folders. */
-export function idOfSnapshot(folder: string): string | null {
-  const [, name = ''] = /[\\/]models--([^\\/]+)[\\/]snapshots[\\/][0-9a-f]{40}$/.exec(folder) ?? [];
-  const id = name.replace('--', '/');
-  return isModelId(id) ? id : null;
+/** `organisation/model`, or one GGUF file of it as `organisation/model/file.gguf`; null for other names. */
+export function modelNameOf(name: string): { id: string; file?: string } | null {
+  if (isModelId(name)) return { id: name };
+  const [, id = '', file = ''] = /^([^/]+\/[^/]+)\/([^/]+)$/.exec(name) ?? [];
+  return isModelId(id) && isGgufName(file) ? { id, file } : null;
+}
+
+/** The name of the model that a snapshot in the cache, or a GGUF file in one, is; null for others. */
+export function nameOfCached(path: string): string | null {
+  const [, folder = '', file] =
+    /[\\/]models--([^\\/]+)[\\/]snapshots[\\/][0-9a-f]{40}(?:[\\/]([^\\/]+\.gguf))?$/i.exec(path) ?? [];
+  const id = folder.replace('--', '/');
+  if (!isModelId(id)) return null;
+  return file === undefined ? id : `${id}/${file}`;
 }
 
 export interface CachedModel {
   id: string;
-  /** Of the snapshot; its files may be links. */
+  /** Of the snapshot, or the GGUF file in it; files may be links. */
   folder: string;
   commit: string;
 }
@@ -28,18 +39,19 @@ export interface CachedModel {
 export class HubCache {
   constructor(private readonly cacheFolder: string) {}
 
-  /** The snapshot of a branch, tag or commit, if it is complete enough to be opened. */
-  async find(id: string, revision = 'main'): Promise<CachedModel | null> {
-    const repository = this.repositoryFolder(id);
-    const commit = commitPattern.test(revision)
-      ? revision
-      : await readFile(join(repository, 'refs', revision), 'utf8').then(
-          (text) => text.trim(),
-          () => null,
-        );
-    if (commit === null || !commitPattern.test(commit)) return null;
-    const folder = this.snapshotFolder(id, commit);
-    return isModel(folder) ? { id, folder, commit } : null;
+  /**
+   * What a branch, tag or commit holds that is complete enough to be opened: the snapshot, or the GGUF file named or alone in
+   * it; with null for `file` only the snapshot. Errors: HubError where it holds several files and none is named.
+   */
+  async find(id: string, revision = 'main', file?: string | null): Promise<CachedModel | null> {
+    const found = await this.findAll(id, revision);
+    if (typeof file === 'string') return found.find(({ folder }) => basename(folder) === file) ?? null;
+    const [first, second] = found;
+    if (first === undefined || !isGgufName(basename(first.folder))) return first ?? null;
+    if (file === null) return null;
+    if (second === undefined) return first;
+    const names = found.map(({ folder }) => `${id}/${basename(folder)}`);
+    throw new HubError(`Several files of ${id} are on this machine. Name one: ${names.join(', ')}.`);
   }
 
   /** Every model of which a named revision is here; sorted by name. */
@@ -49,11 +61,21 @@ export class HubCache {
     for (const name of names.sort()) {
       const [kind, ...parts] = name.split('--');
       const id = parts.join('/');
-      if (kind !== 'models' || !isModelId(id)) continue;
-      const model = await this.find(id);
-      if (model !== null) found.push(model);
+      if (kind === 'models' && isModelId(id)) found.push(...(await this.findAll(id, 'main')));
     }
     return found;
+  }
+
+  private async findAll(id: string, revision: string): Promise<CachedModel[]> {
+    const repository = this.repositoryFolder(id);
+    const commit = commitPattern.test(revision)
+      ? revision
+      : await readFile(join(repository, 'refs', revision), 'utf8').then(
+          (text) => text.trim(),
+          () => null,
+        );
+    if (commit === null || !commitPattern.test(commit)) return [];
+    return (await modelsIn(this.snapshotFolder(id, commit))).map((folder) => ({ id, folder, commit }));
   }
 
   blobFile(id: string, hash: string): string {
@@ -93,8 +115,13 @@ export class HubCache {
   }
 }
 
-/** A link that leads nowhere counts as missing. */
-function isModel(folder: string): boolean {
-  const has = (name: string) => existsSync(join(folder, name));
-  return has('config.json') && (has('model.safetensors') || has('model.safetensors.index.json'));
+/** The folder itself where it is a model, then the GGUF files in it. A link that leads nowhere counts as missing. */
+async function modelsIn(folder: string): Promise<string[]> {
+  const names = (await readdir(folder).catch(() => [])).filter((name) => existsSync(join(folder, name)));
+  const isFolder = ['model.safetensors', 'model.safetensors.index.json'].some((name) => names.includes(name));
+  const files = ggufOffers(names.map((name) => ({ name, size: 0, hash: '' }))).readable;
+  return [
+    ...(isFolder && names.includes('config.json') ? [folder] : []),
+    ...files.map(({ name }) => join(folder, name)),
+  ];
 }

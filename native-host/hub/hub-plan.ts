@@ -1,7 +1,9 @@
 /** What downloading a model means: which files of which commit, how large, under which licence. Asked before anything is loaded. */
-import { HubApiError, listFiles, modelInfo } from '@huggingface/hub';
 import { parseModelConfig } from '../model/config.ts';
-import { HubError, noToken, notAllowed, notFound, unreachable } from './hub-error.ts';
+import { isGgufHeaderWhole } from '../model/gguf/gguf-model.ts';
+import { chooseGguf, type GgufOffers, type GgufWish, ggufOffers } from './gguf-offers.ts';
+import { HubError, notAllowed, unreachable } from './hub-error.ts';
+import { explained, type HubListing, listRepository } from './hub-listing.ts';
 import type { HubSettings } from './hub-settings.ts';
 
 export interface HubFile {
@@ -22,52 +24,40 @@ export interface DownloadPlan {
   files: HubFile[];
   /** Of all files. */
   bytes: number;
+  /** The GGUF file that the model is, why it is this one, and what else there is; null for a model that is a folder. */
+  gguf: { file: string; reason: string; offers: GgufOffers } | null;
 }
 
-const wantedFiles =
-  /^(config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|chat_template)\.json$|^(merges\.txt|chat_template\.jinja|LICENSE(\.\w+)?|model\.safetensors(\.index\.json)?|model-\d{5}-of-\d{5}\.safetensors)$/;
+const configAndTokenizer =
+  /^(config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|chat_template)\.json$|^(merges\.txt|chat_template\.jinja)$/;
+const weights = /^(model\.safetensors(\.index\.json)?|model-\d{5}-of-\d{5}\.safetensors)$/;
+const licenseText = /^LICENSE(\.\w+)?$/;
 
 /**
- * Asks the hub what a model consists of, and reads its config.json, so that a model which could not be opened is refused
- * before its weights are loaded. Errors: HubError; ModelError where the config is of no model that this program can run.
+ * Asks the hub what a model consists of, and reads its config.json, or the header of its GGUF file, so that a model which
+ * could not be opened is refused before its weights are loaded. A repository is taken as a folder of safetensors where it is
+ * one, unless `wish` names a file. Errors: HubError; ModelError where it is no model that this program can run.
  */
 export async function planDownload(
   settings: HubSettings,
   id: string,
   revision: string,
   fetch: typeof globalThis.fetch,
+  wish: GgufWish = {},
 ): Promise<DownloadPlan> {
-  const { endpoint } = settings;
-  if (settings.token !== null && !settings.token.startsWith('hf_')) throw noToken();
-  const asked = {
-    hubUrl: endpoint,
-    revision,
-    fetch,
-    ...(settings.token === null ? {} : { accessToken: settings.token }),
-  };
   try {
-    const info = await modelInfo({ ...asked, name: id, additionalFields: ['sha', 'cardData', 'tags'] });
-    const files: HubFile[] = [];
-    for await (const { type, path, size, oid, lfs } of listFiles({ ...asked, revision: info.sha, repo: id })) {
-      const hash = lfs?.oid ?? oid;
-      if (type === 'file' && wantedFiles.test(path) && hash !== undefined && isHash(hash)) {
-        files.push({ name: path, size: lfs?.size ?? size, hash });
-      }
-    }
-    files.sort((a, b) => a.size - b.size);
-    const plan: DownloadPlan = {
-      id,
-      revision,
-      commit: info.sha,
-      license: licenseOf(info.cardData, info.tags),
-      files,
-      bytes: files.reduce((total, { size }) => total + size, 0),
-    };
-    checkFiles(plan);
-    await checkConfig(plan, settings, fetch);
+    const listing = await listRepository(settings, id, revision, fetch);
+    const offers = ggufOffers(listing.files);
+    const hasGguf = offers.readable.length + offers.unread.length > 0;
+    const isGguf = wish.file !== undefined || (hasGguf && !listing.files.some(({ name }) => weights.test(name)));
+    if (!isGguf) return await planFolder(settings, id, revision, listing, fetch);
+    const { offer, reason } = chooseGguf(id, offers, wish);
+    const files = listing.files.filter(({ name }) => licenseText.test(name) || name === offer.name);
+    const plan = planOf(id, revision, listing, files, { file: offer.name, reason, offers });
+    await checkGguf(plan, offer, settings, fetch);
     return plan;
   } catch (error) {
-    throw explained(error, id, revision, endpoint);
+    throw explained(error, id, revision, settings.endpoint);
   }
 }
 
@@ -79,28 +69,42 @@ export function authorization({ token }: HubSettings): Record<string, string> {
   return token === null ? {} : { authorization: `Bearer ${token}` };
 }
 
-/** The hash becomes a file's name. */
-function isHash(hash: string): boolean {
-  return /^([0-9a-f]{40}|[0-9a-f]{64})$/.test(hash);
+function planOf(
+  id: string,
+  revision: string,
+  { commit, license }: HubListing,
+  files: readonly HubFile[],
+  gguf: DownloadPlan['gguf'],
+): DownloadPlan {
+  const bytes = files.reduce((total, { size }) => total + size, 0);
+  return { id, revision, commit, license, files: files.toSorted((a, b) => a.size - b.size), bytes, gguf };
 }
 
-function checkFiles({ id, commit, files }: DownloadPlan): void {
-  if (!/^[0-9a-f]{40}$/.test(commit)) throw new HubError(`The hub does not say which commit of ${id} it means.`);
-  const names = new Set(files.map(({ name }) => name));
-  if (!names.has('config.json'))
-    throw new HubError(`${id} has no config.json: it is no model in Hugging Face's layout.`);
-  if (!names.has('model.safetensors') && !names.has('model.safetensors.index.json')) {
+async function planFolder(
+  settings: HubSettings,
+  id: string,
+  revision: string,
+  listing: HubListing,
+  fetch: typeof globalThis.fetch,
+): Promise<DownloadPlan> {
+  const files = listing.files.filter(({ name }) =>
+    [configAndTokenizer, weights, licenseText].some((pattern) => pattern.test(name)),
+  );
+  const has = (name: string) => files.some((file) => file.name === name);
+  if (!has('config.json')) throw new HubError(`${id} has no config.json: it is no model in Hugging Face's layout.`);
+  if (!has('model.safetensors') && !has('model.safetensors.index.json')) {
     throw new HubError(
-      `${id} has no weights in safetensors. Other formats can run code when they are opened, or are of other programs: ` +
-        'choose a model with a file model.safetensors.',
+      `${id} has no weights in safetensors or GGUF. Other formats can run code when they are opened, or are of other ` +
+        'programs: choose a model with a file model.safetensors, or with GGUF files.',
     );
   }
+  const plan = planOf(id, revision, listing, files, null);
+  await checkConfig(plan, settings, fetch);
+  return plan;
 }
 
 async function checkConfig(plan: DownloadPlan, settings: HubSettings, fetch: typeof globalThis.fetch): Promise<void> {
-  const response = await fetch(fileUrl(settings, plan, 'config.json'), { headers: authorization(settings) });
-  if (response.status === 401 || response.status === 403) throw notAllowed(plan.id, settings.endpoint);
-  if (!response.ok) throw new HubError(`The hub answers ${response.status} when asked for config.json of ${plan.id}.`);
+  const response = await requestFile(plan, 'config.json', settings, fetch);
   let config: unknown;
   try {
     config = await response.json();
@@ -111,20 +115,44 @@ async function checkConfig(plan: DownloadPlan, settings: HubSettings, fetch: typ
   parseModelConfig(config as Record<string, unknown>, plan.id);
 }
 
-function licenseOf(card: unknown, tags: unknown): string | null {
-  const named = (card as { license?: unknown } | undefined)?.license;
-  if (typeof named === 'string') return named;
-  const tag = Array.isArray(tags) ? tags.find((each) => typeof each === 'string' && each.startsWith('license:')) : null;
-  return typeof tag === 'string' ? tag.slice('license:'.length) : null;
+const firstLook = 1 << 20;
+
+/** Reads until the header is whole, which says the architecture and the format of every tensor; the rest is not asked for. */
+async function checkGguf(
+  plan: DownloadPlan,
+  { name, size }: HubFile,
+  settings: HubSettings,
+  fetch: typeof globalThis.fetch,
+): Promise<void> {
+  const { body } = await requestFile(plan, name, settings, fetch);
+  let bytes = Buffer.alloc(0);
+  let chunks: Uint8Array[] = [];
+  let unread = 0;
+  // Leaving the loop ends the connection.
+  for await (const chunk of body as unknown as AsyncIterable<Uint8Array>) {
+    chunks.push(chunk);
+    unread += chunk.length;
+    const here = bytes.length + unread;
+    if (here < Math.max(firstLook, 2 * bytes.length) && here < size) continue;
+    bytes = Buffer.concat([bytes, ...chunks]);
+    chunks = [];
+    unread = 0;
+    if (isGgufHeaderWhole(`${plan.id}/${name}`, bytes, size)) return;
+  }
+  throw unreachable(settings.endpoint, 'it sends less than it says');
 }
 
-function explained(error: unknown, id: string, revision: string, endpoint: string): unknown {
-  if (error instanceof HubApiError) {
-    if (error.statusCode === 404) return notFound(id, revision, endpoint);
-    if (error.statusCode === 401 || error.statusCode === 403) return notAllowed(id, endpoint);
-    return unreachable(endpoint, `it answers with status ${error.statusCode}`);
-  }
-  if (error instanceof SyntaxError) return unreachable(endpoint, 'it answers with something that is no JSON');
-  if (error instanceof TypeError && error.cause instanceof Error) return unreachable(endpoint, error.cause.message);
-  return error;
+/** Errors: HubError where the hub does not give the file. */
+async function requestFile(
+  plan: DownloadPlan,
+  name: string,
+  settings: HubSettings,
+  fetch: typeof globalThis.fetch,
+): Promise<Response> {
+  const headers = { ...authorization(settings), 'accept-encoding': 'identity' };
+  const response = await fetch(fileUrl(settings, plan, name), { headers });
+  if (response.ok) return response;
+  await response.body?.cancel();
+  if (response.status === 401 || response.status === 403) throw notAllowed(plan.id, settings.endpoint);
+  throw new HubError(`The hub answers ${response.status} when asked for ${name} of ${plan.id}.`);
 }

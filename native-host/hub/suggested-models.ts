@@ -7,7 +7,10 @@ export interface SuggestedModel {
   bytes: number;
 }
 
-/** Openly licensed, of families that can be run, smallest first. Parameters as the models' pages state them. */
+/**
+ * Openly licensed, of families that can be run, smallest first. Parameters as the models' pages state them. In safetensors, as
+ * they were released: a GGUF file with fewer bits saves download alone, since its weights are held in memory like any others.
+ */
 const models: readonly [id: string, millionParameters: number][] = [
   ['HuggingFaceTB/SmolLM2-135M-Instruct', 135],
   ['HuggingFaceTB/SmolLM2-360M-Instruct', 362],

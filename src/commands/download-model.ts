@@ -1,17 +1,27 @@
 /** A base model from a hub, downloaded by the native host once the user has agreed to its size and licence. */
 import { l10n, window } from 'vscode';
+import type { ModelFindParams, ModelFindResult } from '../../protocol/host.ts';
 import type { LiftContext } from '../lift-context.ts';
 import { bytesText } from '../number-text.ts';
 import { cancellable } from './cancellable.ts';
 
 /** The model's folder; undefined where the user does not want it. `id` as `organisation/model`. */
 export async function downloadModel({ host }: LiftContext, id: string): Promise<string | undefined> {
-  const found = await cancellable(l10n.t('Asking for {0}…', id), (token) => host.request('models/find', { id }, token));
+  const ask = (model: ModelFindParams) =>
+    cancellable(l10n.t('Asking for {0}…', id), (token) => host.request('models/find', model, token));
+  let found = await ask({ id });
+  let model: ModelFindParams = { id };
+  if (found?.gguf !== undefined) {
+    const file = await chosenFile(found.gguf);
+    if (file === undefined) return undefined;
+    model = { id, file };
+    if (file !== found.gguf.file) found = await ask(model);
+  }
   if (found === undefined || found.folder !== null) return found?.folder ?? undefined;
   const { license, bytes, endpoint } = found;
   const download = l10n.t('Download');
   const answer = await window.showInformationMessage(
-    l10n.t('Download {0}?', id),
+    l10n.t('Download {0}?', model.file ?? id),
     {
       modal: true,
       detail: [
@@ -25,7 +35,7 @@ export async function downloadModel({ host }: LiftContext, id: string): Promise<
     download,
   );
   if (answer !== download) return undefined;
-  const got = await cancellable(l10n.t('Downloading {0}', id), async (token, report) => {
+  const got = await cancellable(l10n.t('Downloading {0}', model.file ?? id), async (token, report) => {
     let shown = 0;
     const progress = host.onNotification('models/progress', ({ id: of, bytesDone, bytes }) => {
       if (of !== id || bytes === 0) return;
@@ -34,10 +44,26 @@ export async function downloadModel({ host }: LiftContext, id: string): Promise<
       shown = percent;
     });
     try {
-      return await host.request('models/get', { id }, token);
+      return await host.request('models/get', model, token);
     } finally {
       progress.dispose();
     }
   });
   return got?.folder;
+}
+
+/** One of a model's GGUF files, the host's choice first. Undefined where the user thought better of it. */
+async function chosenFile({ file, files }: NonNullable<ModelFindResult['gguf']>): Promise<string | undefined> {
+  if (files.length === 1) return file;
+  const chosen = await window.showQuickPick(
+    files
+      .toSorted((a, b) => Number(b.name === file) - Number(a.name === file))
+      .map(({ name, bytes }) => ({
+        label: name,
+        description: bytesText(bytes),
+        ...(name === file ? { detail: l10n.t('Suits the memory of this machine.') } : {}),
+      })),
+    { title: l10n.t('Which File?'), placeHolder: l10n.t('More bits are more exact, and larger.') },
+  );
+  return chosen?.label;
 }

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { converted, ggufBytes } from '../fixtures/gguf-writer.ts';
 import { makeTinyModel } from '../fixtures/tiny-model.ts';
 import { HubServer, modelId } from './hub-server.ts';
 
@@ -56,6 +57,36 @@ it('opens a downloaded model by its name', async () => {
   await expect(
     lift(['models', 'list', '--model', 'example/other', '--store', join(root, 'store')]),
   ).rejects.toMatchObject({ stderr: expect.stringContaining('lift models get example/other') });
+});
+
+it('downloads a GGUF file, says which there are, and opens it by its name', async () => {
+  const [half, eighth] = [await converted(join(root, 'model'), 'F16'), await converted(join(root, 'model'), 'Q8_0')];
+  const hub = new HubServer({
+    'tiny-f16.gguf': ggufBytes(half.metadata, half.tensors),
+    'tiny-q8_0.gguf': ggufBytes(eighth.metadata, eighth.tensors),
+    'tiny-q2_k.gguf': Buffer.from('of no use'),
+  });
+  const environment = { HF_ENDPOINT: await hub.open(), HF_HOME: join(root, 'gguf') };
+  try {
+    const { result, stderr } = await lift(['models', 'get', modelId, '--yes'], environment);
+    expect(result.folder).toMatch(/tiny-f16\.gguf$/);
+    expect(stderr).toMatch(/tiny-f16\.gguf: the most exact one/);
+    expect(stderr).toContain('  tiny-q8_0.gguf, ');
+    expect(stderr).toContain('Not tiny-q2_k.gguf: its format Q2_K is not read.');
+    const store = ['--store', join(root, 'gguf-store')];
+    const { result: opened } = await lift(['models', 'list', '--model', modelId, ...store], environment);
+    expect(opened.models.map(({ name }: { name: string }) => name)).toEqual(['lift-nano', `${modelId}/tiny-f16.gguf`]);
+
+    await lift(['models', 'get', modelId, '--file', 'tiny-q8_0.gguf', '--yes'], environment);
+    await expect(lift(['models', 'list', '--model', modelId, ...store], environment)).rejects.toMatchObject({
+      stderr: expect.stringContaining(`Name one: ${modelId}/tiny-f16.gguf, ${modelId}/tiny-q8_0.gguf`),
+    });
+    await expect(lift(['models', 'get', modelId, '--file', 'tiny-q2_k.gguf'], environment)).rejects.toMatchObject({
+      stderr: expect.stringContaining('is not read'),
+    });
+  } finally {
+    await hub.close();
+  }
 });
 
 it('goes through the proxy that the environment names', async () => {

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { CancellationTokenSource, type MessageConnection } from 'vscode-jsonrpc/node';
 import { HostErrorCode, type HostRequests, type ModelProgress, PROTOCOL_VERSION } from '../../protocol/host.ts';
+import { converted, ggufBytes } from '../fixtures/gguf-writer.ts';
 import { makeTinyModel } from '../fixtures/tiny-model.ts';
 import { HostProcess } from '../protocol/host-process.ts';
 import { HubServer, modelId } from './hub-server.ts';
@@ -71,6 +72,17 @@ it('says what a download would be, and downloads nothing for that', async () => 
 it('refuses names that are none, and says so of a model that there is none of', async () => {
   await expect(request('models/find', { id: '../../etc' })).rejects.toThrow(/organisation\/model/);
   await expect(request('models/get', { id: 'example/none' })).rejects.toThrow(/has no model example\/none/);
+});
+
+it('tells which GGUF files there are to choose from, and takes the one that is named', async () => {
+  const { metadata, tensors } = await converted(join(root, 'model'), 'F16');
+  server.files['small-F16.gguf'] = ggufBytes(metadata, tensors);
+  const found = await request('models/find', { id: modelId, file: 'small-F16.gguf' });
+  const bytes = server.files['small-F16.gguf'].length;
+  expect(found).toMatchObject({ folder: null, bytes, gguf: { file: 'small-F16.gguf' } });
+  expect(found.gguf!.files).toEqual([{ name: 'small-F16.gguf', bytes }]);
+  await expect(request('models/get', { id: modelId, file: '../small-F16.gguf' })).rejects.toThrow(/ending in \.gguf/);
+  delete server.files['small-F16.gguf'];
 });
 
 it('stops when it is told to, and goes on the next time', async () => {

@@ -95,7 +95,7 @@ export class HubServer {
 }
 
 function isLarge(name: string): boolean {
-  return name.endsWith('.safetensors');
+  return /\.(safetensors|gguf)$/.test(name);
 }
 
 function described(name: string, bytes: Buffer) {

@@ -59,6 +59,25 @@ export async function readGguf(file: string): Promise<GgufFile> {
   return result;
 }
 
+/**
+ * The header out of a file's first bytes; null where they end before it does. `file` is its name in errors. Errors: ModelError
+ * with everything that is wrong.
+ */
+export function ggufHeaderIn(file: string, bytes: Buffer, fileSize: number): GgufFile | null {
+  const problems: string[] = [];
+  let header: GgufFile | null;
+  try {
+    header = parseHeader(file, bytes, fileSize, problems);
+  } catch (error) {
+    if (!(error instanceof PastTheEnd)) throw error;
+    if (bytes.length < Math.min(fileSize, MOST_HEADER_BYTES)) return null;
+    header = null;
+    problems.push('It ends before its header does.');
+  }
+  if (header === null || problems.length > 0) throw new ModelError(file, problems, DOWNLOAD_AGAIN);
+  return header;
+}
+
 /** Reads more and more of the file until the header is whole, since nothing in it says how long it is. */
 async function readHeader(file: string, handle: FileHandle, problems: string[]): Promise<GgufFile | null> {
   const stat = await handle.stat();

@@ -9,7 +9,7 @@ import type { StoredTensor } from '../safetensors.ts';
 import { makeTokenizer, type Tokenizer } from '../tokenizer.ts';
 import { convertedWeights } from '../weight-cache.ts';
 import { configOf, ggufName, isRopeTensor, ropeTensors } from './gguf-config.ts';
-import { type GgufFile, type GgufTensor, readGguf } from './gguf-file.ts';
+import { type GgufFile, type GgufTensor, ggufHeaderIn, readGguf } from './gguf-file.ts';
 import { convertible, float32Rows, type GgufWeight } from './gguf-tensor.ts';
 import { readTokenizer } from './gguf-tokenizer.ts';
 
@@ -48,6 +48,19 @@ export async function openGguf(file: string): Promise<GgufModel> {
   const parameters = [...tensors.values()].reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
   const key = await contentKey(config, tensors);
   return { file, config, tensors, parameters, key, tokenizer, chatTemplate };
+}
+
+/**
+ * Whether a file's first bytes hold its header. Errors: ModelError where the header says that the file cannot be opened, as
+ * one of another architecture or with tensors of formats that are not read.
+ */
+export function isGgufHeaderWhole(file: string, bytes: Buffer, fileSize: number): boolean {
+  const header = ggufHeaderIn(file, bytes, fileSize);
+  if (header === null) return false;
+  const problems: string[] = [];
+  configOf(header, null, problems);
+  if (problems.length > 0) throw new ModelError(file, problems, ADVICE);
+  return true;
 }
 
 /**

@@ -39,8 +39,8 @@ function context(findResult = found): LiftContext {
   };
   let tell: (progress: ModelProgress) => void = () => {};
   const host = {
-    async request(method: string, params: { id?: string }) {
-      requests.push(params.id === undefined ? method : `${method} ${params.id}`);
+    async request(method: string, params: { id?: string; file?: string }) {
+      requests.push([method, params.id, params.file].filter((part) => part !== undefined).join(' '));
       if (isFailing) throw new Error('the model in use cannot be opened');
       if (method === 'models/get') tell({ id: params.id!, bytesDone: 135e6, bytes: 270e6 });
       return answers[method];
@@ -112,6 +112,36 @@ it('downloads what was agreed to and takes it', async () => {
   expect(requests.at(-1)).toBe('models/get org/small');
   expect(editor.messages).toContain('135.0 MB of 270.0 MB');
   expect(editor.settings['lift.model']).toBe('/hub/small');
+});
+
+const inGguf: ModelFindResult = {
+  ...found,
+  gguf: {
+    file: 'small-F16.gguf',
+    files: [
+      { name: 'small-Q4_K_M.gguf', bytes: 80e6 },
+      { name: 'small-F16.gguf', bytes: 270e6 },
+    ],
+  },
+};
+
+it('lets the user choose one of several GGUF files, the one that suits the machine first', async () => {
+  editor.answers.push('org/small', 'Q4_K_M', 'Download');
+  await selectModel(context(inGguf));
+  expect(editor.listed).toEqual(['small-F16.gguf: Suits the memory of this machine.', 'small-Q4_K_M.gguf']);
+  expect(requests).toEqual([
+    'models/list',
+    'models/find org/small',
+    'models/find org/small small-Q4_K_M.gguf',
+    'models/get org/small small-Q4_K_M.gguf',
+  ]);
+  expect(editor.messages[0]).toBe('Download small-Q4_K_M.gguf?');
+  expect(editor.settings['lift.model']).toBe('/hub/small');
+
+  editor.answers.push('org/small', undefined);
+  editor.settings['lift.model'] = '';
+  await selectModel(context(inGguf));
+  expect(editor.settings['lift.model']).toBe('');
 });
 
 it('takes a model by its name, and asks nothing where it is here already', async () => {
