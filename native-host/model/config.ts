@@ -1,6 +1,6 @@
 /** What a Hugging Face config.json says about a decoder of the Llama family, checked field by field. */
 import { ConfigFields } from './config-fields.ts';
-import { type DecoderTraits, isGemma, readTraits, ropeTypesOf } from './decoder-traits.ts';
+import { type DecoderTraits, isGemma, readTraits, ropeTypesOf, withoutRopeByKind } from './decoder-traits.ts';
 import { ModelError } from './model-error.ts';
 import { readModelJson } from './model-files.ts';
 
@@ -62,7 +62,7 @@ export function parseModelConfig(
   subject: string,
   generationConfig: Record<string, unknown> = {},
 ): ModelConfig {
-  const fields = new ConfigFields(config);
+  const fields = new ConfigFields(withoutRopeByKind(config));
   const modelType = fields.oneOf('model_type', MODEL_TYPES);
   // Of an architecture that is not known the other fields say nothing.
   if (modelType === null) throw new ModelError(subject, fields.problems, ADVICE);

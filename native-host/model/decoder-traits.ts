@@ -121,6 +121,16 @@ function gemmaTraits(fields: ConfigFields, modelType: ModelType, sizes: Sizes): 
   };
 }
 
+/** Gemma 3's config.json with rotary positions by kinds of layers, as transformers 5 writes it, in the fields of before. */
+export function withoutRopeByKind(config: Record<string, unknown>): Record<string, unknown> {
+  const { rope_parameters: rope, ...others } = config;
+  if (config.model_type !== 'gemma3_text' || !isRecord(rope)) return config;
+  const { full_attention: full, sliding_attention: local } = rope;
+  if (!isRecord(full) || !isRecord(local) || (local.rope_type ?? 'default') !== 'default') return config;
+  const { rope_theta, ...rope_scaling } = full;
+  return { ...others, rope_theta, rope_scaling, rope_local_base_freq: local.rope_theta };
+}
+
 /** Layers with a window have a base of their own, the others may be stretched by one factor. */
 function gemma3Positions(fields: ConfigFields, { headDim, maxPositions }: Sizes): Partial<DecoderTraits> {
   if (fields.flag('use_bidirectional_attention', false)) {

@@ -195,6 +195,15 @@ describe('parseModelConfig', () => {
     const stretched = parseModelConfig({ ...two, rope_scaling: { rope_type: 'linear', factor: 8 } }, 'm');
     expect(new Set(stretched.ropeFactors!.divisors)).toEqual(new Set([8]));
 
+    const byKind = (full: object, local: object) => ({
+      ...{ ...two, rope_scaling: undefined },
+      rope_parameters: { full_attention: full, sliding_attention: local },
+    });
+    const linear = { rope_type: 'linear', factor: 8, rope_theta: 5e5 };
+    const local = { rope_type: 'default', rope_theta: 2e4 };
+    expect(parseModelConfig(byKind(linear, local), 'm')).toEqual({ ...stretched, ropeTheta: 5e5, localRopeTheta: 2e4 });
+    expect(problemsOf(byKind(linear, linear))[0]).toMatch('for different layers');
+
     expect(problemsOf({ ...bare, hidden_activation: 'gelu' })[0]).toMatch('only "gelu_pytorch_tanh"');
     expect(problemsOf({ ...bare, attn_logit_softcapping: 0 })).toHaveLength(1);
     expect(problemsOf({ ...bare, rope_scaling: { rope_type: 'linear', factor: 8 } })).toHaveLength(1);
