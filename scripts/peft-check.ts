@@ -4,7 +4,7 @@
  *
  *   node dist/peft-check.js [--python python3] [--folder <scratch>]
  *
- * For the embedded model and random ones of qwen2 and of phi3, whose projections are fused, on the cpu backend in float32:
+ * For the embedded model and random ones of every family, on the cpu backend in float32:
  *   export   an adapter that is trained here for some steps, by transformers and PEFT from the exported folder
  *   import   adapters that PEFT makes, here from the folder that PEFT writes
  *   refuse   what PEFT can make and this project cannot compute, by an error that names it

@@ -40,9 +40,19 @@ const smallShape = {
   eos_token_id: 2,
   pad_token_id: 0,
 };
+/** Caps that change scores and logits of this size, and windows shorter than the text. */
+const gemmaShape = { ...smallShape, head_dim: 24, query_pre_attn_scalar: 20, tie_word_embeddings: true };
+const everyOther = ['sliding_attention', 'full_attention', 'sliding_attention'];
 const randomModels = {
+  'random llama': { ...smallShape, model_type: 'llama', tie_word_embeddings: true },
+  'random mistral': { ...smallShape, model_type: 'mistral', sliding_window: 40, tie_word_embeddings: false },
   'random qwen2': { ...smallShape, model_type: 'qwen2', tie_word_embeddings: true },
   'random phi3': { ...smallShape, model_type: 'phi3', tie_word_embeddings: false },
+  'random gemma2': {
+    ...{ ...gemmaShape, model_type: 'gemma2', sliding_window: 40, layer_types: everyOther },
+    ...{ attn_logit_softcapping: 4.5, final_logit_softcapping: 8.5 },
+  },
+  'random gemma3': { ...gemmaShape, model_type: 'gemma3_text', sliding_window: 40, layer_types: everyOther },
 };
 
 const trained: [string, AdapterSettings, learningRate: number][] = [
