@@ -4,9 +4,10 @@ import type { Evaluation } from '../../protocol/host.ts';
 import { cancellable } from '../commands/cancellable.ts';
 import { chooseFolder } from '../commands/choose-folder.ts';
 import type { AbsorbedFolder, LiftContext } from '../lift-context.ts';
+import { absorbOptions } from '../settings.ts';
 
-/** Of the training that is measured. */
-const minutes = 3;
+/** Of the training that is measured, unless absorbing has fewer. */
+const mostMinutes = 3;
 
 export function activateEvaluation(context: LiftContext): void {
   context.extension.subscriptions.push(commands.registerCommand('lift.evaluate', () => chooseAndEvaluate(context)));
@@ -23,6 +24,7 @@ async function chooseAndEvaluate(context: LiftContext): Promise<void> {
 
 /** Measures and shows; nothing where the user does not want to wait. Errors: those of the host. */
 async function evaluate({ host }: LiftContext, { folder, state }: AbsorbedFolder): Promise<void> {
+  const minutes = Math.min(mostMinutes, absorbOptions(folder).minutes ?? mostMinutes);
   const start = l10n.t('Evaluate');
   const answer = await window.showInformationMessage(
     l10n.t('Evaluate {0}?', folder.name),

@@ -19,6 +19,7 @@ beforeEach(() => {
   editor.messages.length = 0;
   editor.answers.length = 0;
   editor.panels.length = 0;
+  editor.settings = {};
   const folder = {
     folder: { name: 'shop', uri: { path: '/shop' } },
     state: { folder: '/shop' },
@@ -52,6 +53,13 @@ it('evaluates once the user has agreed, tells how far it is, and shows a page wi
   expect(editor.panels).toMatchObject([
     { title: 'Evaluation: shop', options: { enableScripts: false }, webview: { html: page.html } },
   ]);
+});
+
+it('trains no longer than an absorption would', async () => {
+  editor.settings = { 'lift.budgetMinutes': 0.5 };
+  editor.answers.push('Evaluate');
+  await run('lift.evaluate');
+  expect(requests).toEqual(['eval/run {"folder":"/shop","minutes":0.5}']);
 });
 
 it('trains nothing without a yes', async () => {
