@@ -16,7 +16,6 @@ import { devicePlans, fittedRecipe } from './fitting-plan.ts';
 import { arrangementOf, coverageOfFolder, resultOf, statusOf } from './folder-status.ts';
 import { KnownFolders, learnedOf } from './known-folders.ts';
 import { deviceFiles, embeddedModelFolder } from './locations.ts';
-import { withinWindow } from './model/decoder-traits.ts';
 import { type BaseModel, openBaseModel, type WeightCache } from './model/open-model.ts';
 import { modelEntry, modelsAtHand } from './models-at-hand.ts';
 import type { Device } from './runtime/device.ts';
@@ -47,11 +46,7 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
   else if (weights !== 'float32') console.error(`frozen weights as ${weights}`);
   const device = await openDevice(choice!, deviceFiles);
   const cache = weightCache(choice!, options.storeRoot);
-  return new OpenServices(modelFor(device, model), device, openStore(options.storeRoot), cache);
-}
-
-function modelFor(device: Device, model: BaseModel): BaseModel {
-  return device.name === 'cuda' ? { ...model, config: withinWindow(model.config) } : model;
+  return new OpenServices(model, device, openStore(options.storeRoot), cache);
 }
 
 /** Where converted weights are kept for a device. */
@@ -165,7 +160,7 @@ class OpenServices implements Services {
 
   async checkModel(folder: string, text: string): Promise<ModelCheck> {
     const model = await openBaseModel(resolve(folder), this.weightCache);
-    const checked = await checkModel(this.onnx, modelFor(this.onnx, model), text);
+    const checked = await checkModel(this.onnx, model, text);
     return { ...checked, plans: devicePlans(basename(folder), model, deviceFiles) };
   }
 

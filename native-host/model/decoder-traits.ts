@@ -227,10 +227,3 @@ function gemmaWindow(fields: ConfigFields, modelType: ModelType, sizes: Sizes): 
 function isLayerTypes(types: unknown, { numHiddenLayers }: Sizes, allowed: readonly string[]): types is string[] {
   return Array.isArray(types) && types.length === numHiddenLayers && types.every((type) => allowed.includes(type));
 }
-
-/** The config for a device that has no sliding windows: within the window there is no difference, so the context ends there. */
-export function withinWindow<T extends DecoderTraits & { maxPositionEmbeddings: number }>(config: T): T {
-  const { slidingWindow, maxPositionEmbeddings } = config;
-  if (slidingWindow === null) return config;
-  return { ...config, maxPositionEmbeddings: Math.min(slidingWindow.positions, maxPositionEmbeddings) };
-}

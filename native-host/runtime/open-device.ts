@@ -4,6 +4,7 @@ import { openCudaDevice } from './cuda/cuda-device.ts';
 import { type Card, Driver } from './cuda/driver.ts';
 import { CudaUnavailableError } from './cuda/driver-error.ts';
 import type { WeightStorage } from './cuda/jobs.ts';
+import { attentionHeadSizes } from './cuda/kernel-table.ts';
 import type { Device, DeviceName } from './device.ts';
 import { fittingForm, type ModelSize, machineMemory, type WeightForm, weightForms } from './fitting.ts';
 import { openOnnxDevice } from './onnx/onnx-device.ts';
@@ -129,13 +130,11 @@ export async function openDevice(choice: DeviceChoice, files: DeviceFiles): Prom
   return device;
 }
 
-/** Why the kernels cannot compute a model; null where they can. A sliding window they need not have (withinWindow). */
-function whatKernelsLack({ modelType, partialRotaryFactor, scoreCap, logitCap }: ModelConfig): string | null {
-  if (scoreCap !== null || logitCap !== null) {
-    return `this ${modelType} model caps its scores or logits, and the kernels do not`;
-  }
-  if (partialRotaryFactor === 1) return null;
-  return `this ${modelType} model turns ${100 * partialRotaryFactor} % of each head's columns, and the kernels turn all`;
+/** Why the kernels cannot compute a model; null where they can. */
+function whatKernelsLack({ modelType, headDim }: ModelConfig): string | null {
+  const widest = attentionHeadSizes.at(-1)!;
+  if (headDim <= widest) return null;
+  return `this ${modelType} model has heads of ${headDim} columns, and the kernels take up to ${widest}`;
 }
 
 function cardsWithMemory(library: string | undefined): { card: Card; free: number }[] {

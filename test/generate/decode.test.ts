@@ -77,7 +77,11 @@ describe.each(deviceNames)('decoding on %s', (deviceName) => {
   afterAll(() => device.close());
 
   // Software Vulkan is slow; that every op runs there is tested with the ops.
-  const names = deviceName === 'cpu' ? referenceNames : ['llama-tied', 'qwen3'];
+  const names = {
+    cpu: referenceNames,
+    cuda: ['llama-tied', 'qwen3', 'mistral-window', 'gemma2', 'gemma3', 'phi3-longrope'],
+    webgpu: ['llama-tied', 'qwen3'],
+  }[deviceName];
   const kinds: AdapterKind[] = deviceName === 'cpu' ? ['lora', 'full', 'gatedMemory'] : ['full', 'gatedMemory'];
 
   test.each(names)("%s continues as PyTorch's does, base and LoRA", async (name) => {

@@ -19,16 +19,6 @@ export const referenceNames = [
   ...['gemma2', 'gemma3', 'gemma3-short'],
 ];
 
-/** What the kernels of cuda lack to compute one of them. */
-export const lackOnCuda: Readonly<Record<string, RegExp>> = {
-  'mistral-window': /no 'c.*Attention' with a window/,
-  'qwen2-window': /no 'c.*Attention' with a window/,
-  'phi3-window': /no 'c.*Attention' with a window/,
-  'phi3-longrope': /no 'rope' of a part/,
-  gemma2: /no 'causalAttention' with capped scores/,
-  gemma3: /no 'c.*Attention' with a window/,
-};
-
 export interface ReferenceDecoder {
   config: ModelConfig;
   weights: Map<string, StoredTensor>;

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { expectedTensors, MODEL_TYPES, parseModelConfig, readModelConfig } from '../../native-host/model/config.ts';
-import { plainTraits, withinWindow } from '../../native-host/model/decoder-traits.ts';
+import { plainTraits } from '../../native-host/model/decoder-traits.ts';
 import { tensorsInFiles } from '../../native-host/model/fused-modules.ts';
 import { ModelError } from '../../native-host/model/model-error.ts';
 import { tinyConfig } from '../fixtures/tiny-model.ts';
@@ -210,13 +210,6 @@ describe('parseModelConfig', () => {
     expect(problemsOf({ ...two, layer_types: ['full_attention'] })).toHaveLength(1);
     expect(problemsOf({ ...two, use_bidirectional_attention: true })[0]).toMatch('from left to right');
     expect(problemsOf({ ...tinyConfig(), rope_scaling: { rope_type: 'linear', factor: 8 } })[0]).toMatch('"linear"');
-  });
-
-  test('where windows are not built, the context ends at the window', () => {
-    const mistral = parseModelConfig({ ...tinyConfig({ modelType: 'mistral' }), sliding_window: 128 }, 'm');
-    expect(withinWindow(mistral)).toEqual({ ...mistral, maxPositionEmbeddings: 128 });
-    const llama = parseModelConfig(tinyConfig(), 'm');
-    expect(withinWindow(llama)).toBe(llama);
   });
 
   test('everything that is wrong is reported at once', () => {

@@ -134,9 +134,7 @@ describe.each(names)('ops on %s', (name) => {
   const device: Device = openTestDevice(name);
   afterAll(() => device.close());
 
-  // What the kernels lack is refused, which decoder.test.ts sees to.
-  const lacks = (file: string) => name === 'cuda' && /-(window|partial|soft-cap)\.json$/.test(file);
-  test.each(cases.filter(({ file }) => !lacks(file)))('$file', async ({ file, reference }) => {
+  test.each(cases)('$file', async ({ file, reference }) => {
     const program = programOf(file, reference);
     const executable = await device.compile(program, { weights: new Map() });
     const inputs = Object.entries(reference.inputs).map(([key, { shape, dtype, data }]): [string, HostTensor] => [

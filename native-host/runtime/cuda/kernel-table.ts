@@ -12,7 +12,7 @@ export type ElementType = keyof typeof elementTypes;
 export const elementBytes = { float32: 4, bfloat16: 2, float16: 2 } as const;
 
 /** Sizes of heads that attention kernels exist for; a smaller head is filled up with zeros inside the kernel. */
-export const attentionHeadSizes = [64, 128] as const;
+export const attentionHeadSizes = [64, 128, 256] as const;
 
 interface KernelShape<Parameters extends string> {
   /** name:kind for each parameter, kind being p (address, 8 bytes), i (int32) or f (float32). */
@@ -50,7 +50,7 @@ const quantizedProduct =
 
 const attention =
   'q:p k:p v:p sequenceIds:p past:p queryStride:i keyStride:i valueStride:i outStride:i ' +
-  'rows:i length:i heads:i keyValueHeads:i headDim:i scale:f';
+  'rows:i length:i heads:i keyValueHeads:i headDim:i scale:f window:i cap:f';
 
 const attentionGrad = `${attention} cotangent:p logSumExp:p delta:p cotangentStride:i` as const;
 
@@ -100,7 +100,7 @@ export const kernelTable = {
   rope: kernel(
     256,
     'x:p xType:i xStride:i positions:p cosines:p sines:p out:p outType:i outStride:i ' +
-      'rows:i heads:i headDim:i inverse:i',
+      'rows:i heads:i headDim:i turned:i inverse:i',
   ),
   embedding: kernel(256, 'table:p tableType:i ids:p out:p outType:i rows:i columns:i'),
   embeddingGrad: kernel(256, 'ids:p cotangent:p cotangentType:i out:p rows:i columns:i'),
@@ -138,15 +138,18 @@ export const kernelTable = {
 
   attentionForward64: kernel(128, `${attention} out:p logSumExp:p`, 32768),
   attentionForward128: kernel(128, `${attention} out:p logSumExp:p`, 49152),
+  attentionForward256: kernel(128, `${attention} out:p logSumExp:p`, 65536),
   attentionDelta: kernel(
     256,
     'out:p cotangent:p delta:p outStride:i cotangentStride:i rows:i length:i heads:i headDim:i',
   ),
   attentionKeyGrad64: kernel(128, `${attentionGrad} ofK:p ofV:p ofKStride:i ofVStride:i`, 41472),
   attentionKeyGrad128: kernel(128, `${attentionGrad} ofK:p ofV:p ofKStride:i ofVStride:i`, 82432),
+  attentionKeyGrad256: kernel(128, `${attentionGrad} ofK:p ofV:p ofKStride:i ofVStride:i`, 90624),
   attentionQueryGrad64: kernel(128, `${attentionGrad} ofQ:p ofQStride:i`, 41472),
   attentionQueryGrad128: kernel(128, `${attentionGrad} ofQ:p ofQStride:i`, 82432),
-  // Only for cards of capability 9.0.
+  attentionQueryGrad256: kernel(128, `${attentionGrad} ofQ:p ofQStride:i`, 90624),
+  // Only for cards of capability 9.0, which take the others for heads of 256.
   attentionForwardHopper64: kernel(256, `${attention} out:p logSumExp:p`, 49152),
   attentionKeyGradHopper64: kernel(256, `${attentionGrad} ofK:p ofV:p ofKStride:i ofVStride:i`, 67584),
   attentionQueryGradHopper64: kernel(256, `${attentionGrad} ofQ:p ofQStride:i`, 67584),
@@ -156,7 +159,7 @@ export const kernelTable = {
   attentionDecode: kernel(
     128,
     'q:p keys:p values:p past:p partial:p queryStride:i keyStride:i valueStride:i ' +
-      'length:i heads:i keyValueHeads:i headDim:i scale:f splits:i',
+      'length:i heads:i keyValueHeads:i headDim:i scale:f window:i cap:f splits:i',
     33792,
   ),
   attentionDecodeFinish: kernel(128, 'partial:p out:p outType:i outStride:i length:i heads:i headDim:i splits:i'),
@@ -164,12 +167,12 @@ export const kernelTable = {
   crossEntropyRows: kernel(
     512,
     'logits:p logitsType:i logitsStride:i labels:p weights:p gradient:p gradientStride:i perToken:p correct:p ' +
-      'rows:i vocabulary:i',
+      'rows:i vocabulary:i cap:f',
   ),
   distillationRows: kernel(
     512,
     'logits:p logitsType:i logitsStride:i topIds:p topLogProbabilities:p topCount:i weights:p gradient:p ' +
-      'gradientStride:i perToken:p rows:i vocabulary:i',
+      'gradientStride:i perToken:p rows:i vocabulary:i cap:f',
   ),
   weightedSum: kernel(256, 'values:p weights:p out:p count:i'),
   sumOfSquares: kernel(256, 'x:p partial:p count:i'),

@@ -18,7 +18,6 @@ export const attentionLowerings: Record<string, Lowering> = {
     const inputs = packedInputs(context, node);
     const out = context.write(node.outputs[0]!, 'bfloat16');
     const sizes = packedSizes(node);
-    refuseUnbuilt(node, sizes.length);
     const { capability } = context.options;
     const wantsGradient = context.gradientOf.has(node);
     const logSumExp = context.builder.scratch('float32', [sizes.rows * sizes.heads * sizes.length]);
@@ -50,10 +49,8 @@ export const attentionLowerings: Record<string, Lowering> = {
 
   cachedAttention: (context, node) => {
     const [q, k, v] = node.inputs.slice(0, 3).map((value) => context.read(value, 'bfloat16'));
-    const { heads, keyValueHeads, headDim } = node.attributes;
-    const sizes: AttentionSizes = { rows: 1, length: q!.shape[0]!, heads, keyValueHeads, headDim };
+    const sizes = { ...headSizes(node), rows: 1, length: q!.shape[0]! };
     const [keys, values] = [k!, v!].map((fresh, i) => withPast(context, node.inputs[3 + i]!, fresh));
-    refuseUnbuilt(node, keys!.all.shape[0]!);
     const inputs = { q: matrix(q!), k: matrix(keys!.all), v: matrix(values!.all), past: keys!.past };
     const { capability } = context.options;
     if (sizes.length > mostVectorRows) {
@@ -81,13 +78,13 @@ export const attentionLowerings: Record<string, Lowering> = {
   },
 };
 
-/** The kernels know no cap, and no window, which makes no difference up to its own length. */
-function refuseUnbuilt({ op, attributes: { window, softCap } }: Node, positions: number): void {
-  if (softCap !== undefined) throw new Error(`the cuda backend has no '${op.name}' with capped scores`);
-  if (window === undefined || positions <= window) return;
-  throw new Error(
-    `the cuda backend has no '${op.name}' with a window: ${positions} positions of which ${window} are seen`,
-  );
+function headSizes({ attributes }: Node): Omit<AttentionSizes, 'rows' | 'length'> {
+  const { heads, keyValueHeads, headDim, window, softCap } = attributes;
+  return {
+    ...{ heads, keyValueHeads, headDim },
+    ...(window === undefined ? {} : { window }),
+    ...(softCap === undefined ? {} : { softCap }),
+  };
 }
 
 function packedInputs(context: LoweringContext, { inputs }: Node) {
@@ -95,10 +92,9 @@ function packedInputs(context: LoweringContext, { inputs }: Node) {
   return { q: q!, k: k!, v: v!, sequenceIds: context.read(inputs[3]!, 'int32').area, past: null };
 }
 
-function packedSizes({ inputs, attributes }: Node): AttentionSizes {
-  const [rows, length] = shapeOf(inputs[3]!) as [number, number];
-  const { heads, keyValueHeads, headDim } = attributes;
-  return { rows, length, heads, keyValueHeads, headDim };
+function packedSizes(node: Node): AttentionSizes {
+  const [rows, length] = shapeOf(node.inputs[3]!) as [number, number];
+  return { ...headSizes(node), rows, length };
 }
 
 /** The new rows behind those of the past, and where it stands how many these are. */

@@ -21,8 +21,6 @@ const lossBySlices =
   (launchOf: RowsLaunch): Lowering =>
   (context, node) => {
     const { builder } = context;
-    if (node.attributes.softCap !== undefined)
-      throw new Error(`the cuda backend has no '${node.op.name}' with capped logits`);
     const hidden = context.read(node.inputs[0]!, 'bfloat16');
     const embedding = context.read(node.inputs[1]!, 'bfloat16');
     const weights = context.read(node.inputs.at(-1)!, 'float32');
@@ -56,6 +54,7 @@ const lossBySlices =
         perToken: tokens,
         rows: count,
         vocabulary,
+        ...(node.attributes.softCap === undefined ? {} : { softCap: node.attributes.softCap }),
       };
       builder.launch(launchOf(context, node, first, slice));
       if (ofLogits === null) continue;

@@ -119,12 +119,13 @@ export const mathLowerings: Record<string, Lowering> = {
     const [x, , cosines, sines] = node.inputs.map((value) => context.read(value));
     const positions = context.read(node.inputs[1]!, 'int32');
     const { headDim, inverse } = node.attributes;
-    if (2 * cosines!.shape[1]! < headDim)
-      throw new Error("the cuda backend has no 'rope' of a part of a head's columns");
+    const turned = 2 * cosines!.shape[1]!;
     const out = context.write(node.outputs[0]!);
     const [rows, width] = out.shape as [number, number];
     const inputs = { x: matrix(x!), positions: positions.area, cosines: cosines!.area, sines: sines!.area };
-    context.builder.launch(byRows.rope(inputs, matrix(out), { rows, heads: width / headDim, headDim, inverse }));
+    context.builder.launch(
+      byRows.rope(inputs, matrix(out), { rows, heads: width / headDim, headDim, turned, inverse }),
+    );
   },
 
   adamw: (context, node) => {

@@ -1,7 +1,7 @@
 // Gradients of attention, with the scores computed again from the saved log Σ exp. Two kernels, so that every sum has one
 // owner and an order: one keeps a tile of keys and goes through the queries of all heads that read them, the other keeps a
 // tile of queries and goes through the keys. With P = softmax(s·QKᵀ): dV = Pᵀ·dO, dS = P·(dO·Vᵀ − delta), dQ = s·dS·K,
-// dK = s·dSᵀ·Q, where delta is each row's sum of dO · O.
+// dK = s·dSᵀ·Q, where delta is each row's sum of dO · O. Of capped scores dS is times the cap's slope.
 #include "attention.cuh"
 
 /** delta [rows, heads, length] = Σ out · cotangent over each head: one warp a head of a position. */
@@ -23,17 +23,14 @@ extern "C" __global__ void __launch_bounds__(256)
 REGISTER_KERNEL(attentionDelta)
 
 /** In shared memory: two tiles that stay; of those that stream past, the first twice and the second once; two scalars. */
-template <int Dim> struct BackwardTiles {
-  static constexpr int elements = tilePositions * Dim;
+template <int Dim, int Streamed> struct BackwardTiles {
+  static constexpr int kept = tilePositions * Dim, streamed = Streamed * Dim;
 
-  __device__ __forceinline__ bfloat16 *tile(int i) const {
-    return reinterpret_cast<bfloat16 *>(sharedMemory()) + i * elements;
-  }
-  __device__ __forceinline__ bfloat16 *keptFirst() const { return tile(0); }
-  __device__ __forceinline__ bfloat16 *keptSecond() const { return tile(1); }
-  __device__ __forceinline__ bfloat16 *streamedFirst(int n) const { return tile(2 + (n & 1)); }
-  __device__ __forceinline__ bfloat16 *streamedSecond() const { return tile(4); }
-  __device__ __forceinline__ float *logSumExp() const { return reinterpret_cast<float *>(tile(5)); }
+  __device__ __forceinline__ bfloat16 *keptFirst() const { return reinterpret_cast<bfloat16 *>(sharedMemory()); }
+  __device__ __forceinline__ bfloat16 *keptSecond() const { return keptFirst() + kept; }
+  __device__ __forceinline__ bfloat16 *streamedFirst(int n) const { return keptFirst() + 2 * kept + (n & 1) * streamed; }
+  __device__ __forceinline__ bfloat16 *streamedSecond() const { return keptFirst() + 2 * kept + 2 * streamed; }
+  __device__ __forceinline__ float *logSumExp() const { return reinterpret_cast<float *>(streamedSecond() + streamed); }
   __device__ __forceinline__ float *delta() const { return logSumExp() + tilePositions; }
 };
 
@@ -45,26 +42,28 @@ struct Step {
 
 /**
  * OfKeys: block (tile of keys, key/value head, row) makes ofFirst = dK and ofSecond = dV. Otherwise block (tile of
- * queries, head, row) makes ofFirst = dQ. Rows of the score tile are the positions that stay.
+ * queries, head, row) makes ofFirst = dQ. Rows of the score tile are the positions that stay; `Streamed` others go past at
+ * a time. Where registers cannot hold all columns of the results, the second index of the block has `Parts` of them, too.
  */
-template <int Dim, bool OfKeys>
+template <int Dim, bool OfKeys, int Streamed, int Parts>
 __device__ __forceinline__ void backwardBlock(const AttentionShape &shape, const AttentionCotangent &given,
                                               bfloat16 *ofFirst, int ofFirstStride, bfloat16 *ofSecond,
                                               int ofSecondStride) {
-  const BackwardTiles<Dim> tiles;
+  constexpr int columns = Dim / Parts, eights = Streamed / 8;
+  const BackwardTiles<Dim, Streamed> tiles;
   const int tilesOfRow = (shape.length + tilePositions - 1) / tilePositions;
   // As in the forward kernel, the longest blocks first: early keys are seen by most queries, late queries see most keys.
   const int tile = OfKeys ? blockIdx.x : tilesOfRow - 1 - blockIdx.x;
   const int start = tile * tilePositions, row = blockIdx.z, warp = threadIdx.x / 32, lane = threadIdx.x % 32;
   const int group = shape.heads / shape.keyValueHeads;
-  const int keyHead = OfKeys ? blockIdx.y : blockIdx.y / group;
-  const int firstHead = OfKeys ? keyHead * group : blockIdx.y, headCount = OfKeys ? group : 1;
+  const int owner = blockIdx.y / Parts, firstColumn = blockIdx.y % Parts * columns;
+  const int keyHead = OfKeys ? owner : owner / group;
+  const int firstHead = OfKeys ? keyHead * group : owner, headCount = OfKeys ? group : 1;
   const int *ids = idsOfRow(shape, row);
-  const auto countFrom = [&](int from) {
-    return shape.length - from < tilePositions ? shape.length - from : tilePositions;
-  };
-  const auto rangeOf = [&](int from) { return ids ? IdRange(ids + from, countFrom(from)) : IdRange(); };
-  const IdRange ofKept = rangeOf(start);
+  const auto countFrom = [&](int from, int most) { return shape.length - from < most ? shape.length - from : most; };
+  const auto rangeOf = [&](int from, int count) { return ids ? IdRange(ids + from, count) : IdRange(); };
+  const int keptCount = countFrom(start, tilePositions);
+  const IdRange ofKept = rangeOf(start, keptCount);
 
   const size_t first = size_t(row) * shape.length;
   const auto keyOf = [&]() {
@@ -79,18 +78,22 @@ __device__ __forceinline__ void backwardBlock(const AttentionShape &shape, const
   const auto cotangentOf = [&](int head) {
     return headOf(given.cotangent, given.cotangentStride, first, shape.length, head, shape.headDim);
   };
-  const auto copy = [](bfloat16 *to, const MatrixView &from, int at) {
-    copyTile<tilePositions, Dim, attentionThreads>(to, from, at, 0);
+  const auto keep = [&](bfloat16 *to, const MatrixView &from) {
+    copyTile<tilePositions, Dim, attentionThreads>(to, from, start, 0);
+  };
+  const auto stream = [](bfloat16 *to, const MatrixView &from, int at) {
+    copyTile<Streamed, Dim, attentionThreads>(to, from, at, 0);
   };
 
   // The next tile that has something to do with the one that stays; its head is firstHead + headCount after the last.
   const auto nextStep = [&](Step step) {
     for (; step.head < firstHead + headCount; step.head++) {
-      const int end = OfKeys ? shape.length : start + tilePositions;
-      for (; step.start < shape.length && step.start < end; step.start += tilePositions) {
-        const IdRange ofStreamed = rangeOf(step.start);
-        step.sight = OfKeys ? sightOf(ids, step.start, countFrom(step.start), ofStreamed, start, tilePositions, ofKept, 0)
-                            : sightOf(ids, start, countFrom(start), ofKept, step.start, tilePositions, ofStreamed, 0);
+      const int end = start + tilePositions + (OfKeys ? shape.window - 1 : 0);
+      for (; step.start < shape.length && step.start < end; step.start += Streamed) {
+        const int count = countFrom(step.start, Streamed);
+        const IdRange ofStreamed = rangeOf(step.start, count);
+        step.sight = OfKeys ? sightOf(ids, step.start, count, ofStreamed, start, tilePositions, ofKept, 0, shape.window)
+                            : sightOf(ids, start, keptCount, ofKept, step.start, Streamed, ofStreamed, 0, shape.window);
         if (step.sight != Sight::none) return step;
       }
       step.start = OfKeys ? start : 0;
@@ -100,7 +103,7 @@ __device__ __forceinline__ void backwardBlock(const AttentionShape &shape, const
   const auto firstOf = [&](const Step &step) { return OfKeys ? queryOf(step.head) : keyOf(); };
   const auto secondOf = [&](const Step &step) { return OfKeys ? cotangentOf(step.head) : valueOf(); };
   const auto copyScalars = [&](int at, int head) {
-    if (threadIdx.x >= tilePositions) return;
+    if (threadIdx.x >= (OfKeys ? Streamed : tilePositions)) return;
     const int query = at + threadIdx.x;
     const size_t i = (size_t(row) * shape.heads + head) * shape.length + query;
     // A query that does not exist gives every key the weight 0.
@@ -108,32 +111,34 @@ __device__ __forceinline__ void backwardBlock(const AttentionShape &shape, const
     tiles.delta()[threadIdx.x] = query < shape.length ? given.delta[i] : 0.f;
   };
 
-  copy(tiles.keptFirst(), OfKeys ? keyOf() : queryOf(firstHead), start);
-  copy(tiles.keptSecond(), OfKeys ? valueOf() : cotangentOf(firstHead), start);
+  keep(tiles.keptFirst(), OfKeys ? keyOf() : queryOf(firstHead));
+  keep(tiles.keptSecond(), OfKeys ? valueOf() : cotangentOf(firstHead));
   if (!OfKeys) copyScalars(start, firstHead);
-  Step step = nextStep({OfKeys ? start : 0, firstHead, Sight::none});
-  if (step.head < firstHead + headCount) copy(tiles.streamedFirst(0), firstOf(step), step.start);
+  const int firstStreamed = OfKeys ? start : firstTileFor(start, shape.window, Streamed);
+  Step step = nextStep({firstStreamed, firstHead, Sight::none});
+  if (step.head < firstHead + headCount) stream(tiles.streamedFirst(0), firstOf(step), step.start);
   commitCopies();
 
-  float sumsOfFirst[Dim / 8][4] = {}, sumsOfSecond[OfKeys ? Dim / 8 : 1][4] = {};
+  float sumsOfFirst[columns / 8][4] = {}, sumsOfSecond[OfKeys ? columns / 8 : 2][4] = {};
   const float factor = shape.scale * log2OfE;
   for (int n = 0; step.head < firstHead + headCount; n++) {
     const bfloat16 *here = tiles.streamedFirst(n);
     // Everybody is done with the second tile and the scalars of the step before.
     blockBarrier();
-    copy(tiles.streamedSecond(), secondOf(step), step.start);
+    stream(tiles.streamedSecond(), secondOf(step), step.start);
     commitCopies();
     if (OfKeys) copyScalars(step.start, step.head);
-    const Step next = nextStep({step.start + tilePositions, step.head, Sight::none});
-    if (next.head < firstHead + headCount) copy(tiles.streamedFirst(n + 1), firstOf(next), next.start);
+    const Step next = nextStep({step.start + Streamed, step.head, Sight::none});
+    if (next.head < firstHead + headCount) stream(tiles.streamedFirst(n + 1), firstOf(next), next.start);
     commitCopies();
     waitForCopies<2>();
     blockBarrier();
 
-    float weights[8][4], ofScores[8][4];
+    float weights[eights][4], ofScores[eights][4];
     scoresOf<Dim>(weights, tiles.keptFirst(), warp * 16, here);
+    if (shape.cap > 0.f) capScores(weights, shape.cap);
 #pragma unroll
-    for (int j = 0; j < 8; j++) {
+    for (int j = 0; j < eights; j++) {
 #pragma unroll
       for (int c = 0; c < 4; c++) {
         const int r = warp * 16 + lane / 4 + c / 2 * 8, column = j * 8 + lane % 4 * 2 + c % 2;
@@ -142,7 +147,8 @@ __device__ __forceinline__ void backwardBlock(const AttentionShape &shape, const
         if (step.sight == Sight::some) {
           const int query = OfKeys ? step.start + column : start + r, key = OfKeys ? start + r : step.start + column;
           const bool exist = query < shape.length && key < shape.length;
-          const bool seen = exist && key <= query && (!ids || ids[key] == ids[query]);
+          const bool inReach = exist && key <= query && key + shape.window > query;
+          const bool seen = inReach && (!ids || ids[key] == ids[query]);
           weight = seen ? weight : 0.f;
         }
         weights[j][c] = weight;
@@ -151,48 +157,63 @@ __device__ __forceinline__ void backwardBlock(const AttentionShape &shape, const
     waitForCopies<1>();
     blockBarrier();
     scoresOf<Dim>(ofScores, tiles.keptSecond(), warp * 16, tiles.streamedSecond());
-    if (OfKeys) addProduct<Dim>(reinterpret_cast<float(&)[Dim / 8][4]>(sumsOfSecond), weights, tiles.streamedSecond());
+    if (OfKeys) addProduct<Dim>(sumsOfSecond, weights, tiles.streamedSecond(), firstColumn);
 #pragma unroll
-    for (int j = 0; j < 8; j++) {
+    for (int j = 0; j < eights; j++) {
 #pragma unroll
       for (int c = 0; c < 4; c++) {
         const int r = warp * 16 + lane / 4 + c / 2 * 8, column = j * 8 + lane % 4 * 2 + c % 2;
         ofScores[j][c] = weights[j][c] * (ofScores[j][c] - tiles.delta()[OfKeys ? column : r]);
       }
     }
-    addProduct<Dim>(sumsOfFirst, ofScores, here);
+    if (shape.cap > 0.f) {
+#pragma unroll
+      for (int j = 0; j < eights; j++) {
+#pragma unroll
+        for (int c = 0; c < 4; c++) {
+          const int r = warp * 16 + lane / 4 + c / 2 * 8, column = j * 8 + lane % 4 * 2 + c % 2;
+          ofScores[j][c] *= slopeOfScore(weights[j][c], tiles.logSumExp()[OfKeys ? column : r], factor, shape.cap);
+        }
+      }
+    }
+    addProduct<Dim>(sumsOfFirst, ofScores, here, firstColumn);
     step = next;
   }
   waitForCopies<0>();
 
   const float scaled[2] = {shape.scale, shape.scale}, plain[2] = {1.f, 1.f};
   const int headOut = OfKeys ? keyHead : firstHead;
-  const auto place = [&](bfloat16 *at, int stride) { return at + first * stride + size_t(headOut) * shape.headDim; };
-  storeRows<Dim>(place(ofFirst, ofFirstStride), ofFirstStride, start + warp * 16, shape.length, shape.headDim,
-                 sumsOfFirst, scaled);
+  const int columnsLeft = shape.headDim - firstColumn;
+  const auto place = [&](bfloat16 *at, int stride) {
+    return at + first * stride + size_t(headOut) * shape.headDim + firstColumn;
+  };
+  storeRows<columns>(place(ofFirst, ofFirstStride), ofFirstStride, start + warp * 16, shape.length, columnsLeft,
+                     sumsOfFirst, scaled);
   if (OfKeys) {
-    storeRows<Dim>(place(ofSecond, ofSecondStride), ofSecondStride, start + warp * 16, shape.length, shape.headDim,
-                   reinterpret_cast<const float(&)[Dim / 8][4]>(sumsOfSecond), plain);
+    storeRows<columns>(place(ofSecond, ofSecondStride), ofSecondStride, start + warp * 16, shape.length, columnsLeft,
+                       reinterpret_cast<const float(&)[columns / 8][4]>(sumsOfSecond), plain);
   }
 }
 
-#define ATTENTION_KEY_GRAD(name, Dim)                                                                                 \
+#define ATTENTION_KEY_GRAD(name, ...)                                                                                 \
   extern "C" __global__ void __launch_bounds__(attentionThreads)                                                      \
       name(ATTENTION_PARAMETERS, COTANGENT_PARAMETERS, bfloat16 *ofK, bfloat16 *ofV, int ofKStride, int ofVStride) {  \
-    backwardBlock<Dim, true>(AttentionShape{ATTENTION_ARGUMENTS}, AttentionCotangent{COTANGENT_ARGUMENTS}, ofK,       \
-                             ofKStride, ofV, ofVStride);                                                              \
+    backwardBlock<__VA_ARGS__>(AttentionShape{ATTENTION_ARGUMENTS}, AttentionCotangent{COTANGENT_ARGUMENTS}, ofK,     \
+                               ofKStride, ofV, ofVStride);                                                            \
   }                                                                                                                   \
   REGISTER_KERNEL(name)
 
-#define ATTENTION_QUERY_GRAD(name, Dim)                                                                               \
+#define ATTENTION_QUERY_GRAD(name, ...)                                                                               \
   extern "C" __global__ void __launch_bounds__(attentionThreads)                                                      \
       name(ATTENTION_PARAMETERS, COTANGENT_PARAMETERS, bfloat16 *ofQ, int ofQStride) {                                \
-    backwardBlock<Dim, false>(AttentionShape{ATTENTION_ARGUMENTS}, AttentionCotangent{COTANGENT_ARGUMENTS}, ofQ,      \
-                              ofQStride, nullptr, 0);                                                                 \
+    backwardBlock<__VA_ARGS__>(AttentionShape{ATTENTION_ARGUMENTS}, AttentionCotangent{COTANGENT_ARGUMENTS}, ofQ,     \
+                               ofQStride, nullptr, 0);                                                                \
   }                                                                                                                   \
   REGISTER_KERNEL(name)
 
-ATTENTION_KEY_GRAD(attentionKeyGrad64, 64)
-ATTENTION_KEY_GRAD(attentionKeyGrad128, 128)
-ATTENTION_QUERY_GRAD(attentionQueryGrad64, 64)
-ATTENTION_QUERY_GRAD(attentionQueryGrad128, 128)
+ATTENTION_KEY_GRAD(attentionKeyGrad64, 64, true, 64, 1)
+ATTENTION_KEY_GRAD(attentionKeyGrad128, 128, true, 64, 1)
+ATTENTION_KEY_GRAD(attentionKeyGrad256, 256, true, 16, 2)
+ATTENTION_QUERY_GRAD(attentionQueryGrad64, 64, false, 64, 1)
+ATTENTION_QUERY_GRAD(attentionQueryGrad128, 128, false, 64, 1)
+ATTENTION_QUERY_GRAD(attentionQueryGrad256, 256, false, 16, 1)

@@ -17,7 +17,7 @@ struct DecodeState {
 extern "C" __global__ void __launch_bounds__(128)
     attentionDecode(const bfloat16 *q, const bfloat16 *keys, const bfloat16 *values, const int *past, float *partial,
                     int queryStride, int keyStride, int valueStride, int length, int heads, int keyValueHeads,
-                    int headDim, float scale, int splits) {
+                    int headDim, float scale, int window, float cap, int splits) {
   const int group = heads / keyValueHeads, eights = (group + headsAtOnce - 1) / headsAtOnce;
   const int keyHead = blockIdx.y / eights, firstOfGroup = blockIdx.y % eights * headsAtOnce;
   const int firstHead = keyHead * group + firstOfGroup;
@@ -25,7 +25,7 @@ extern "C" __global__ void __launch_bounds__(128)
   const int position = blockIdx.z, split = blockIdx.x;
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
   // Lanes side by side share a key: eight columns each.
-  const int lanesOfKey = headDim <= 64 ? 8 : 16, column = lane % lanesOfKey * 8;
+  const int lanesOfKey = headDim <= 64 ? 8 : headDim <= 128 ? 16 : 32, column = lane % lanesOfKey * 8;
   const int teamsOfWarp = 32 / lanesOfKey, team = warp * teamsOfWarp + lane / lanesOfKey, teams = 4 * teamsOfWarp;
   const int columns = headDim - column < 0 ? 0 : headDim - column < 8 ? headDim - column : 8;
   const auto wideOf = [](const bfloat16 *at, int stride, int offset) {
@@ -43,8 +43,10 @@ extern "C" __global__ void __launch_bounds__(128)
     for (int d = 0; d < 8; d++) query[h][d] *= scale * log2OfE, state.mixed[h][d] = 0.f;
   }
 
-  const int seen = *past + position + 1, each = (seen + splits - 1) / splits;
-  const int start = split * each, end = start + each < seen ? start + each : seen;
+  const int reached = *past + position + 1, first = reached > window ? reached - window : 0;
+  const int each = (reached - first + splits - 1) / splits;
+  const int start = first + split * each, end = start + each < reached ? start + each : reached;
+  const float capOfScaled = cap * scale * log2OfE;
   const bool wideKeys = wideOf(keys, keyStride, headDim), wideValues = wideOf(values, valueStride, headDim);
   // All teams make the same number of steps, so that whole warps meet at the shuffles.
   for (int from = start; from < end; from += teams) {
@@ -62,6 +64,7 @@ extern "C" __global__ void __launch_bounds__(128)
 #pragma unroll
       for (int d = 0; d < 8; d++) score += query[h][d] * key[d];
       for (int mask = lanesOfKey / 2; mask > 0; mask /= 2) score += shuffleXor(score, mask);
+      if (cap > 0.f) score = capped(score, capOfScaled);
       if (!exists) continue;
       const float highest = fmaxf(state.highest[h], score);
       const float shrink = exp2Fast(state.highest[h] - highest), weight = exp2Fast(score - highest);

@@ -36,14 +36,14 @@ __device__ __forceinline__ void attendBlock(const AttentionShape &shape, bfloat1
     for (; from < queryStart + queries + past; from += tileKeys) {
       const int here = keys - from < tileKeys ? keys - from : tileKeys;
       const IdRange ofKeys = ids ? IdRange(ids + from, here) : IdRange();
-      sight = sightOf(ids, queryStart, queries, ofQueries, from, tileKeys, ofKeys, past);
+      sight = sightOf(ids, queryStart, queries, ofQueries, from, tileKeys, ofKeys, past, shape.window);
       if (sight != Sight::none) return from;
     }
     return keys;
   };
 
   copyTile<Tile::queries, Dim, attentionThreads>(queryTile, query, queryStart, 0);
-  int start = nextSeen(0);
+  int start = nextSeen(firstTileFor(queryStart + past, shape.window, tileKeys));
   copyTile<tileKeys, Dim, attentionThreads>(keyTile, key, start, 0);
   commitCopies();
 
@@ -60,6 +60,7 @@ __device__ __forceinline__ void attendBlock(const AttentionShape &shape, bfloat1
 #pragma unroll
     for (int i = 0; i < RowSteps; i++) {
       scoresOf<Dim>(scores[i], queryTile, (i * 4 + warp) * 16, keyTile);
+      if (shape.cap > 0.f) capScores(scores[i], shape.cap);
       if (here == Sight::some) {
         hideUnseen(scores[i], shape, ids, queryStart + (i * 4 + warp) * 16 + lane / 4, start, past, keys);
       }
@@ -94,3 +95,4 @@ __device__ __forceinline__ void attendBlock(const AttentionShape &shape, bfloat1
 
 ATTENTION_FORWARD(attentionForward64, 64, 2, 64)
 ATTENTION_FORWARD(attentionForward128, 128, 2, 32)
+ATTENTION_FORWARD(attentionForward256, 256, 1, 32)

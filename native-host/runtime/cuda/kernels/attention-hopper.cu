@@ -74,7 +74,8 @@ __device__ __forceinline__ void attendHopperBlock(const AttentionShape &shape, b
     for (; from < queryStart + queries + past; from += streamedPositions) {
       const int here = keys - from < streamedPositions ? keys - from : streamedPositions;
       const IdRange ofKeys = ids ? IdRange(ids + from, here) : IdRange();
-      const Sight sight = sightOf(ids, queryStart, queries, ofQueries, from, streamedPositions, ofKeys, past);
+      const Sight sight = sightOf(ids, queryStart, queries, ofQueries, from, streamedPositions, ofKeys, past,
+                                  shape.window);
       if (sight != Sight::none) return {from, sight};
     }
     return {keys, Sight::none};
@@ -87,6 +88,7 @@ __device__ __forceinline__ void attendHopperBlock(const AttentionShape &shape, b
   float shrink[2];
   uint32_t weights[4][4];
   const auto weigh = [&](float(&scores)[8][4], const SeenTile &tile) {
+    if (shape.cap > 0.f) capScores(scores, shape.cap);
     if (tile.sight == Sight::some) {
       hideUnseen(scores, shape, ids, queryStart + warp * 16 + lane / 4, tile.start, past, keys);
     }
@@ -99,7 +101,8 @@ __device__ __forceinline__ void attendHopperBlock(const AttentionShape &shape, b
   };
 
   // Every query sees itself, so there is a first tile.
-  SeenTile here = nextSeen(0), next = nextSeen(here.start + streamedPositions);
+  SeenTile here = nextSeen(firstTileFor(queryStart + past, shape.window, streamedPositions));
+  SeenTile next = nextSeen(here.start + streamedPositions);
   copyPanels<keptPositions, Dim, hopperThreads>(queryTile, query, queryStart, 0);
   copy(keyRing, key, 0, here.start);
   commitCopies();
@@ -187,16 +190,19 @@ __device__ __forceinline__ void backwardHopperBlock(const AttentionShape &shape,
   const auto queryOf = [&](int head) { return viewOf(shape.q, shape.queryStride, head); };
   const auto cotangentOf = [&](int head) { return viewOf(given.cotangent, given.cotangentStride, head); };
   // Queries and their cotangents see keys and values from their own tile back, and are seen from there on.
-  const int firstStreamed = OfKeys ? start / streamedPositions * streamedPositions : 0;
-  const int endStreamed = OfKeys ? shape.length : start + keptCount;
+  const int firstStreamed = OfKeys ? start / streamedPositions * streamedPositions
+                                   : firstTileFor(start, shape.window, streamedPositions);
+  const int lastReached = start + keptPositions + shape.window - 1;
+  const int endStreamed = !OfKeys ? start + keptCount : lastReached < shape.length ? lastReached : shape.length;
 
   const auto nextStep = [&](HopperStep step) {
     for (; step.head < endHead; step.head++, step.start = firstStreamed) {
       for (; step.start < endStreamed; step.start += streamedPositions) {
         const int count = countFrom(step.start, streamedPositions);
         const IdRange ofStreamed = ids ? IdRange(ids + step.start, count) : IdRange();
-        step.sight = OfKeys ? sightOf(ids, step.start, count, ofStreamed, start, keptPositions, ofKept, 0)
-                            : sightOf(ids, start, keptCount, ofKept, step.start, streamedPositions, ofStreamed, 0);
+        step.sight = OfKeys ? sightOf(ids, step.start, count, ofStreamed, start, keptPositions, ofKept, 0, shape.window)
+                            : sightOf(ids, start, keptCount, ofKept, step.start, streamedPositions, ofStreamed, 0,
+                                      shape.window);
         if (step.sight != Sight::none) return step;
       }
     }
@@ -245,6 +251,7 @@ __device__ __forceinline__ void backwardHopperBlock(const AttentionShape &shape,
     beginScores<Dim>(ofScores, tiles.keptTile(1), other);
     waitForProducts<1>();
     takeSums(weights);
+    if (shape.cap > 0.f) capScores(weights, shape.cap);
 #pragma unroll
     for (int j = 0; j < 8; j++) {
 #pragma unroll
@@ -254,7 +261,8 @@ __device__ __forceinline__ void backwardHopperBlock(const AttentionShape &shape,
         if (step.sight == Sight::some) {
           const int query = OfKeys ? step.start + column : start + r, key = OfKeys ? start + r : step.start + column;
           const bool exist = query < shape.length && key < shape.length;
-          const bool seen = exist && key <= query && (!ids || ids[key] == ids[query]);
+          const bool inReach = exist && key <= query && key + shape.window > query;
+          const bool seen = inReach && (!ids || ids[key] == ids[query]);
           weight = seen ? weight : 0.f;
         }
         weights[j][c] = weight;
@@ -274,6 +282,16 @@ __device__ __forceinline__ void backwardHopperBlock(const AttentionShape &shape,
       for (int c = 0; c < 4; c++) {
         const int r = warp * 16 + lane / 4 + c / 2 * 8, column = j * 8 + lane % 4 * 2 + c % 2;
         ofScores[j][c] = weights[j][c] * (ofScores[j][c] - delta[OfKeys ? column : r]);
+      }
+    }
+    if (shape.cap > 0.f) {
+#pragma unroll
+      for (int j = 0; j < 8; j++) {
+#pragma unroll
+        for (int c = 0; c < 4; c++) {
+          const int r = warp * 16 + lane / 4 + c / 2 * 8, column = j * 8 + lane % 4 * 2 + c % 2;
+          ofScores[j][c] *= slopeOfScore(weights[j][c], base[OfKeys ? column : r], factor, shape.cap);
+        }
       }
     }
     uint32_t leftOfScores[4][4];

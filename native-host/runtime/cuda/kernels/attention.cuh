@@ -3,10 +3,11 @@
 // Queries are [rows · length, heads · headDim], keys and values [rows · keys, keyValueHeads · headDim], bfloat16, each
 // with a stride of its own. Query head h reads key/value head ⌊h · keyValueHeads / heads⌋. A position sees itself and the
 // earlier positions of its row that bear the same sequence id. Without ids it sees all earlier ones; then `past` may say
-// that the first query stands behind so many keys, those of a cache. Heads smaller than the kernel's are filled up with
-// zeros.
+// that the first query stands behind so many keys, those of a cache. A position sees at most `window` positions, itself
+// included. Heads smaller than the kernel's are filled up with zeros. `cap` is that of the scores before they are scaled.
 #pragma once
 #include "reduce.cuh"
+#include "soft-cap.cuh"
 #include "tiles.cuh"
 
 struct AttentionShape {
@@ -14,16 +15,18 @@ struct AttentionShape {
   const int *sequenceIds, *past;
   int queryStride, keyStride, valueStride, outStride, rows, length, heads, keyValueHeads, headDim;
   float scale;
+  int window;
+  float cap;
 };
 
 #define ATTENTION_PARAMETERS                                                                                          \
   const bfloat16 *q, const bfloat16 *k, const bfloat16 *v, const int *sequenceIds, const int *past, int queryStride,  \
       int keyStride, int valueStride, int outStride, int rows, int length, int heads, int keyValueHeads, int headDim, \
-      float scale
+      float scale, int window, float cap
 
 #define ATTENTION_ARGUMENTS                                                                                           \
   q, k, v, sequenceIds, past, queryStride, keyStride, valueStride, outStride, rows, length, heads, keyValueHeads,     \
-      headDim, scale
+      headDim, scale, window, cap
 
 /** What the gradients take beside the forward pass's inputs; the scalars are [rows, heads, length]. */
 struct AttentionCotangent {
@@ -36,9 +39,8 @@ struct AttentionCotangent {
   const bfloat16 *cotangent, const float *logSumExp, const float *delta, int cotangentStride
 #define COTANGENT_ARGUMENTS cotangent, logSumExp, delta, cotangentStride
 
-constexpr float log2OfE = 1.4426950408889634f;
 constexpr int attentionThreads = 128;
-/** Positions in a tile of the gradient kernels. */
+/** Positions that a block of the gradient kernels keeps. */
 constexpr int tilePositions = 64;
 
 /** What a tile of queries sees of a tile of keys. */
@@ -71,13 +73,36 @@ __device__ __forceinline__ const int *idsOfRow(const AttentionShape &shape, int 
  * never seen as a whole, since these places lie behind every query.
  */
 __device__ __forceinline__ Sight sightOf(const int *ids, int queryStart, int queries, const IdRange &ofQueries,
-                                         int keyStart, int tileKeys, const IdRange &ofKeys, int past) {
-  if (keyStart > queryStart + queries - 1 + past) return Sight::none;
-  const bool allEarlier = keyStart + tileKeys - 1 <= queryStart + past;
-  if (!ids) return allEarlier ? Sight::all : Sight::some;
+                                         int keyStart, int tileKeys, const IdRange &ofKeys, int past, int window) {
+  const int firstQuery = queryStart + past, lastQuery = firstQuery + queries - 1, lastKey = keyStart + tileKeys - 1;
+  if (keyStart > lastQuery || lastKey + window <= firstQuery) return Sight::none;
+  const bool inReach = lastKey <= firstQuery && keyStart + window > lastQuery;
+  if (!ids) return inReach ? Sight::all : Sight::some;
   if (ofQueries.smallest > ofKeys.largest || ofKeys.smallest > ofQueries.largest) return Sight::none;
   const bool oneId = ofQueries.smallest == ofQueries.largest && ofKeys.smallest == ofKeys.largest;
-  return oneId && allEarlier ? Sight::all : Sight::some;
+  return oneId && inReach ? Sight::all : Sight::some;
+}
+
+/** Where the first tile of keys starts of which the query at `position` of the keys may see something. */
+__device__ __forceinline__ int firstTileFor(int position, int window, int tileKeys) {
+  const int first = position - window + 1;
+  return first > 0 ? first / tileKeys * tileKeys : 0;
+}
+
+template <int Eights> __device__ __forceinline__ void capScores(float (&scores)[Eights][4], float cap) {
+#pragma unroll
+  for (int j = 0; j < Eights; j++) {
+#pragma unroll
+    for (int c = 0; c < 4; c++) scores[j][c] = capped(scores[j][c], cap);
+  }
+}
+
+/**
+ * How a score changes with the one that was not capped yet, told by its weight = 2^(score · factor − base). Where the weight
+ * is 0, so is every gradient.
+ */
+__device__ __forceinline__ float slopeOfScore(float weight, float base, float factor, float cap) {
+  return weight > 0.f ? slopeOfCapped((log2f(weight) + base) / factor, cap) : 0.f;
 }
 
 /** The columns of one head as a matrix of `count` positions from `start` on. */
@@ -117,18 +142,18 @@ __device__ __forceinline__ void asLeft(uint32_t (&a)[4], const float (&first)[4]
   a[3] = packBfloat16(second[2], second[3]);
 }
 
-/** sums[16, Dim] += left [16, k] · right [k, Dim], left being sums of scoresOf. */
-template <int Dim, int Eights>
-__device__ __forceinline__ void addProduct(float (&sums)[Dim / 8][4], const float (&left)[Eights][4],
-                                           const bfloat16 *right) {
+/** sums[16, 8 · Columns] += left [16, k] · right [k, Dim] from `column` on, left being sums of scoresOf. */
+template <int Dim, int Eights, int Columns>
+__device__ __forceinline__ void addProduct(float (&sums)[Columns][4], const float (&left)[Eights][4],
+                                           const bfloat16 *right, int column = 0) {
 #pragma unroll
   for (int k = 0; k < Eights / 2; k++) {
     uint32_t a[4];
     asLeft(a, left[k * 2], left[k * 2 + 1]);
 #pragma unroll
-    for (int d = 0; d < Dim / 16; d++) {
+    for (int d = 0; d < Columns / 2; d++) {
       uint32_t b[4];
-      loadRight<Dim, false>(b, right, k * 16, d * 16);
+      loadRight<Dim, false>(b, right, k * 16, column + d * 16);
       multiplyAdd(sums[d * 2], a, b[0], b[1]);
       multiplyAdd(sums[d * 2 + 1], a, b[2], b[3]);
     }

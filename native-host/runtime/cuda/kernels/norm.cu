@@ -132,18 +132,26 @@ extern "C" __global__ void __launch_bounds__(256)
 REGISTER_KERNEL(rmsNormWeightGrad)
 
 /**
- * Rotary embedding in the rotate-half convention: x [rows, heads · headDim], tables [positions, headDim / 2]. `inverse`
- * turns the other way. One block for 256 of rows · heads · headDim / 2 pairs.
+ * Rotary embedding in the rotate-half convention: x [rows, heads · headDim], tables [positions, turned / 2], for the first
+ * `turned` columns of each head; the others are copied. `inverse` turns the other way. One block for 256 of
+ * rows · heads · headDim / 2 pairs.
  */
 extern "C" __global__ void __launch_bounds__(256)
     rope(const void *x, int xType, int xStride, const int *positions, const float *cosines, const float *sines,
-         void *out, int outType, int outStride, int rows, int heads, int headDim, int inverse) {
-  const int half = headDim / 2;
+         void *out, int outType, int outStride, int rows, int heads, int headDim, int turned, int inverse) {
+  const int pairs = headDim / 2, half = turned / 2;
   const size_t pair = size_t(blockIdx.x) * blockDim.x + threadIdx.x;
-  if (pair >= size_t(rows) * heads * half) return;
-  const int d = pair % half;
-  const int head = pair / half % heads;
-  const size_t row = pair / half / heads;
+  if (pair >= size_t(rows) * heads * pairs) return;
+  const int d = pair % pairs;
+  const int head = pair / pairs % heads;
+  const size_t row = pair / pairs / heads;
+  if (d >= half) {
+    const int column = head * headDim + d * 2;
+    for (int i = 0; i < 2; i++) {
+      storeElement(out, outType, row * outStride + column + i, loadElement(x, xType, row * xStride + column + i));
+    }
+    return;
+  }
   const size_t entry = size_t(positions[row]) * half + d;
   const float cosine = cosines[entry], sine = inverse ? -sines[entry] : sines[entry];
   const size_t from = row * xStride + head * headDim + d, to = row * outStride + head * headDim + d;

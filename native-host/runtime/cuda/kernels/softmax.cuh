@@ -75,7 +75,8 @@ __device__ __forceinline__ void hideUnseen(float (&scores)[Eights][4], const Att
 #pragma unroll
       for (int c = 0; c < 2; c++) {
         const int other = keyStart + j * 8 + int(threadIdx.x) % 4 * 2 + c;
-        const bool seen = other <= at + past && other < keys && (!ids || ids[other] == id);
+        const bool inReach = other <= at + past && other + shape.window > at + past && other < keys;
+        const bool seen = inReach && (!ids || ids[other] == id);
         if (!seen) scores[j][half * 2 + c] = -INFINITY;
       }
     }

@@ -33,8 +33,9 @@ function inputsOf(problem: Problem) {
 
 /** One query after another. */
 function attentionByHand(problem: Problem, { q, k, v, cotangent, ids }: ReturnType<typeof inputsOf>) {
-  const { rows, length, heads, keyValueHeads, headDim, past = 0 } = problem;
+  const { rows, length, heads, keyValueHeads, headDim, past = 0, window = Infinity, softCap } = problem;
   const scale = 1 / Math.sqrt(headDim);
+  const tanhOf = (score: number) => (softCap === undefined ? 0 : Math.tanh(score / softCap));
   const [width, keyWidth, keys] = [heads * headDim, keyValueHeads * headDim, past + length];
   const out = new Float64Array(rows * length * width);
   const logSumExp = new Float64Array(rows * heads * length);
@@ -47,7 +48,9 @@ function attentionByHand(problem: Problem, { q, k, v, cotangent, ids }: ReturnTy
       for (let i = 0; i < length; i++) {
         const query = row * length + i;
         const seen: number[] = [];
-        for (let j = 0; j <= i + past; j++) if (!ids || ids[row * length + j] === ids[query]) seen.push(row * keys + j);
+        for (let j = Math.max(0, i + past + 1 - window); j <= i + past; j++) {
+          if (!ids || ids[row * length + j] === ids[query]) seen.push(row * keys + j);
+        }
         const dot = (a: typeof q, aRow: number, aColumn: number, b: typeof q, bRow: number, bColumn: number) => {
           let sum = 0;
           for (let d = 0; d < headDim; d++) {
@@ -55,7 +58,8 @@ function attentionByHand(problem: Problem, { q, k, v, cotangent, ids }: ReturnTy
           }
           return sum;
         };
-        const scores = seen.map((key) => scale * dot(q, query, head * headDim, k, key, column));
+        const uncapped = seen.map((key) => scale * dot(q, query, head * headDim, k, key, column));
+        const scores = uncapped.map((score) => (softCap === undefined ? score : softCap * tanhOf(score)));
         const highest = Math.max(...scores);
         const total = scores.reduce((sum, score) => sum + Math.exp(score - highest), 0);
         logSumExp[(row * heads + head) * length + i] = highest + Math.log(total);
@@ -63,7 +67,8 @@ function attentionByHand(problem: Problem, { q, k, v, cotangent, ids }: ReturnTy
         const ofWeights = seen.map((key) => dot(cotangent, query, head * headDim, v, key, column));
         const mean = ofWeights.reduce((sum, value, n) => sum + value * weights[n]!, 0);
         seen.forEach((key, n) => {
-          const ofScore = scale * weights[n]! * (ofWeights[n]! - mean);
+          const slope = 1 - tanhOf(uncapped[n]!) ** 2;
+          const ofScore = scale * slope * weights[n]! * (ofWeights[n]! - mean);
           for (let d = 0; d < headDim; d++) {
             const [at, keyAt] = [query * width + head * headDim + d, key * keyWidth + column + d];
             out[at]! += weights[n]! * v.numbers[key * v.stride + column + d]!;
@@ -144,6 +149,21 @@ describe.each([80, 90])('attention and its gradients for capability %i', (capabi
       { rows: 1, length: 140, heads: 1, keyValueHeads: 1, headDim: 16, idOf: (_, at) => Math.floor(at / 33) % 2 },
     ],
     ['one position', { rows: 1, length: 1, heads: 2, keyValueHeads: 1, headDim: 8 }],
+    ['capped scores', { rows: 1, length: 70, heads: 2, keyValueHeads: 1, headDim: 24, softCap: 2, idOf: packed }],
+    [
+      'a window shorter than a tile',
+      { rows: 2, length: 200, heads: 1, keyValueHeads: 1, headDim: 16, window: 20, idOf: packed },
+    ],
+    [
+      'a window of more than a tile, and capped scores',
+      { rows: 1, length: 330, heads: 2, keyValueHeads: 1, headDim: 16, window: 100, softCap: 3 },
+    ],
+    ['a window of one position', { rows: 1, length: 140, heads: 1, keyValueHeads: 1, headDim: 8, window: 1 }],
+    ['heads of 256', { rows: 1, length: 100, heads: 2, keyValueHeads: 1, headDim: 256, idOf: packed }],
+    [
+      'heads of 200, in a window, capped',
+      { rows: 2, length: 90, heads: 2, keyValueHeads: 2, headDim: 200, padding: 8, window: 30, softCap: 4 },
+    ],
   ])('%s', (_, problem) => checkForwardAndGradients(problem, capability));
 });
 
@@ -182,11 +202,20 @@ describe.each([80, 90])('attention over a cache for capability %i', (capability)
   test('more heads on a key than a block takes', () => {
     compute({ rows: 1, length: 1, past: 20, heads: 22, keyValueHeads: 2, headDim: 16 }, 2);
   });
+  test('a window over the cache, and capped scores', () => {
+    compute({ rows: 1, length: 3, past: 150, heads: 4, keyValueHeads: 2, headDim: 32, window: 70, softCap: 2 }, 4);
+  });
+  test('a window that the cache does not fill', () => {
+    compute({ rows: 1, length: 2, past: 5, heads: 2, keyValueHeads: 1, headDim: 16, window: 50 }, 3);
+  });
+  test('heads of 256', () => {
+    compute({ rows: 1, length: 2, past: 70, heads: 2, keyValueHeads: 1, headDim: 256, softCap: 3 }, 2);
+  });
 });
 
 test('heads that no kernel takes are refused', () => {
-  const at = { at: 1n, stride: 256 };
-  const sizes = { rows: 1, length: 4, heads: 1, keyValueHeads: 1, headDim: 256 };
+  const at = { at: 1n, stride: 264 };
+  const sizes = { rows: 1, length: 4, heads: 1, keyValueHeads: 1, headDim: 264 };
   const inputs = { q: at, k: at, v: at, sequenceIds: null, past: null };
-  expect(() => attentionForward(inputs, at, null, sizes)).toThrow('up to 128 columns, and got 256');
+  expect(() => attentionForward(inputs, at, null, sizes)).toThrow('up to 256 columns, and got 264');
 });

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { ElementType } from '../../../../native-host/runtime/cuda/kernel-table.ts';
 import * as losses from '../../../../native-host/runtime/cuda/kernels/launches/loss.ts';
 import { relativeError } from '../../devices.ts';
-import { computeInEveryOrder, normalsOf } from './emulated-kernels.ts';
+import { computeInEveryOrder, type EmulatedBuffer, type EmulatedKernels, normalsOf } from './emulated-kernels.ts';
 
 const rows = 3;
 /** More than a block takes in one step, and not a multiple of eight. */
@@ -84,6 +84,65 @@ describe.each<ElementType>(['float32', 'float16', 'bfloat16'])('losses from %s l
       for (const { id, log } of top) wanted[id]! -= Math.exp(log) * weights[row]!;
       const gradient = got.gradient!.subarray(row * stride, row * stride + vocabulary);
       expect(relativeError(gradient, wanted)).toBeLessThan(4e-3);
+    }
+  });
+});
+
+describe.each([0.5, 30])('losses from logits capped at %d', (cap) => {
+  const logits = normalsOf('float32', rows * stride, 1, 20);
+  const tanhOf = (row: number) =>
+    Float64Array.from(logits.subarray(row * stride, row * stride + vocabulary), (x) => Math.tanh(x / cap));
+  const cappedRow = (row: number) => Float32Array.from(tanhOf(row), (tanh) => cap * tanh);
+  const weights = Float32Array.of(0.25, 0, -1.5);
+  const compute = (
+    launchOf: (
+      slice: losses.LossRows<EmulatedBuffer>,
+      memory: EmulatedKernels,
+    ) => ReturnType<typeof losses.crossEntropyRows<EmulatedBuffer>>,
+  ) =>
+    computeInEveryOrder((memory) => {
+      const gradient = memory.empty(rows * stride, 2);
+      const perToken = memory.empty(rows);
+      const at = { at: memory.put(logits), type: 'float32' as const, stride };
+      const given = { logits: at, weights: memory.put(weights), gradient: { at: gradient, stride }, perToken };
+      return {
+        launches: [launchOf({ ...given, rows, vocabulary, softCap: cap }, memory)],
+        outputs: { gradient: { buffer: gradient, type: 'bfloat16' }, perToken: { buffer: perToken, type: 'float32' } },
+      };
+    });
+  const expectGradient = (got: Float32Array, row: number, ofCapped: Float64Array) => {
+    const tanh = tanhOf(row);
+    const wanted = ofCapped.map((value, id) => value * (1 - tanh[id]! ** 2) * weights[row]!);
+    expect(relativeError(got.subarray(row * stride, row * stride + vocabulary), wanted, 1e-6)).toBeLessThan(4e-3);
+  };
+
+  test('cross-entropy', () => {
+    const labels = Int32Array.of(4098, 7, 0);
+    const got = compute((slice, memory) => losses.crossEntropyRows(slice, memory.put(labels), memory.empty(rows)));
+    for (let row = 0; row < rows; row++) {
+      const { probabilities, logOfSum } = softmaxOf(cappedRow(row));
+      expect(got.perToken![row]).toBeCloseTo(logOfSum - cappedRow(row)[labels[row]!]!, 4);
+      probabilities[labels[row]!]! -= 1;
+      expectGradient(got.gradient!, row, probabilities);
+    }
+  });
+
+  test('distillation', () => {
+    const topIds = Int32Array.of(5, 4098, 17, 0, 1, 2);
+    const teacher = Float32Array.of(-1, -0.9, -3, -0.2, -2.5, -3);
+    const got = compute((slice, memory) => {
+      const given = { topIds: memory.put(topIds), topLogProbabilities: memory.put(teacher), topCount: 2 };
+      return losses.distillationRows(slice, given);
+    });
+    for (let row = 0; row < rows; row++) {
+      const { probabilities, logOfSum } = softmaxOf(cappedRow(row));
+      const top = [0, 1].map((k) => ({ id: topIds[row * 2 + k]!, log: teacher[row * 2 + k]! }));
+      const mass = top.reduce((sum, { log }) => sum + Math.exp(log), 0);
+      const loss = top.reduce((sum, { id, log }) => sum + Math.exp(log) * (log - (cappedRow(row)[id]! - logOfSum)), 0);
+      expect(got.perToken![row]).toBeCloseTo(loss, 4);
+      const ofCapped = probabilities.map((p) => p * mass);
+      for (const { id, log } of top) ofCapped[id]! -= Math.exp(log);
+      expectGradient(got.gradient!, row, ofCapped);
     }
   });
 });

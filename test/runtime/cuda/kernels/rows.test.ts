@@ -245,10 +245,16 @@ test('a gated blend and its gradient', () => {
   expect(relativeError(got.ofGate!, ofGate)).toBeLessThan(1e-5);
 });
 
-test.each([false, true])('rotary embedding, inverse: %s', (inverse) => {
+test.each([
+  { inverse: false, turned: 10 },
+  { inverse: true, turned: 10 },
+  { inverse: false, turned: 4 },
+  { inverse: true, turned: 6 },
+])('rotary embedding of $turned of 10 columns, inverse: $inverse', ({ inverse, turned }) => {
   const { rows, heads, headDim, stride, places } = { rows: 9, heads: 3, headDim: 10, stride: 33, places: 20 };
   const x = normalsOf('bfloat16', rows * stride, 1);
-  const angles = normalsOf('float32', places * 5, 2);
+  const half = turned / 2;
+  const angles = normalsOf('float32', places * half, 2);
   const positions = Int32Array.from({ length: rows }, (_, i) => (i * 7) % places);
   const { out } = computeInEveryOrder((memory) => {
     const place = { ...blank(memory, rows * 30, 'float32'), stride: 30 };
@@ -256,18 +262,19 @@ test.each([false, true])('rotary embedding, inverse: %s', (inverse) => {
     const from = { ...put(memory, x, 'bfloat16'), stride };
     const given = { x: from, positions: memory.put(positions), ...tables };
     return {
-      launches: [rowKernels.rope(given, place, { rows, heads, headDim, inverse })],
+      launches: [rowKernels.rope(given, place, { rows, heads, headDim, turned, inverse })],
       outputs: { out: output(place) },
     };
   });
   const wanted = new Float64Array(rows * 30);
   for (let row = 0; row < rows; row++) {
     for (let head = 0; head < heads; head++) {
-      for (let d = 0; d < 5; d++) {
-        const angle = angles[positions[row]! * 5 + d]! * (inverse ? -1 : 1);
-        const [first, second] = [x[row * stride + head * 10 + d]!, x[row * stride + head * 10 + d + 5]!];
+      for (let d = 0; d < 10; d++) wanted[row * 30 + head * 10 + d] = x[row * stride + head * 10 + d]!;
+      for (let d = 0; d < half; d++) {
+        const angle = angles[positions[row]! * half + d]! * (inverse ? -1 : 1);
+        const [first, second] = [x[row * stride + head * 10 + d]!, x[row * stride + head * 10 + d + half]!];
         wanted[row * 30 + head * 10 + d] = first * Math.cos(angle) - second * Math.sin(angle);
-        wanted[row * 30 + head * 10 + d + 5] = second * Math.cos(angle) + first * Math.sin(angle);
+        wanted[row * 30 + head * 10 + d + half] = second * Math.cos(angle) + first * Math.sin(angle);
       }
     }
   }

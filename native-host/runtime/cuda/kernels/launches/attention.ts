@@ -10,6 +10,19 @@ export interface AttentionSizes {
   heads: number;
   keyValueHeads: number;
   headDim: number;
+  /** Positions that a position sees, itself included; absent: all before it. */
+  window?: number;
+  /** Scores s become c · tanh(s / c); absent: they stay. */
+  softCap?: number;
+}
+
+/** For the kernels a window as well, longer than any row. */
+const allPositions = 2 ** 30;
+
+/** What the kernels take of scores that are not scaled yet: 0 stands for none. */
+function scoreFields({ headDim, window, softCap = 0 }: AttentionSizes) {
+  const root = Math.sqrt(headDim);
+  return { scale: 1 / root, window: window ?? allPositions, cap: softCap * root };
 }
 
 interface Bfloats<Buffer> {
@@ -29,13 +42,18 @@ export interface AttentionInputs<Buffer> {
 }
 
 /**
- * The end of a kernel's name: the smallest size of heads that kernels exist for, and whose they are. `capability` is the
+ * The end of the kernels' names, for the smallest size of heads that there are kernels for, and how they cut the work:
+ * queries and kept positions of a block, and into how many blocks the columns of a key's gradient. `capability` is the
  * card's compute capability times ten. Errors: Error where the head is larger than all of them.
  */
-function kernelEnding(headDim: number, capability = 80): `${'Hopper' | ''}${(typeof attentionHeadSizes)[number]}` {
+function kernelsFor(headDim: number, capability = 80) {
   const size = attentionHeadSizes.find((each) => headDim <= each);
-  if (size === undefined) throw new Error(`attention kernels take heads of up to 128 columns, and got ${headDim}`);
-  return `${capability === 90 ? 'Hopper' : ''}${size}`;
+  const widest = attentionHeadSizes.at(-1);
+  if (size === undefined)
+    throw new Error(`attention kernels take heads of up to ${widest} columns, and got ${headDim}`);
+  if (size === 256) return { ending: `${size}`, queries: 64, kept: 64, parts: 2 } as const;
+  if (capability === 90) return { ending: `Hopper${size}`, queries: 128, kept: 128, parts: 1 } as const;
+  return { ending: `${size}`, queries: 128, kept: 64, parts: 1 } as const;
 }
 
 function attentionFields<Buffer>(
@@ -45,8 +63,8 @@ function attentionFields<Buffer>(
 ) {
   const strides = { queryStride: q.stride, keyStride: k.stride, valueStride: v.stride, outStride };
   const { rows, length, heads, keyValueHeads, headDim } = sizes;
-  const shape = { rows, length, heads, keyValueHeads, headDim, scale: 1 / Math.sqrt(headDim) };
-  return { q: q.at, k: k.at, v: v.at, sequenceIds, past, ...strides, ...shape };
+  const shape = { rows, length, heads, keyValueHeads, headDim };
+  return { q: q.at, k: k.at, v: v.at, sequenceIds, past, ...strides, ...shape, ...scoreFields(sizes) };
 }
 
 /**
@@ -65,8 +83,9 @@ export function attentionForward<Buffer>(
   }
   const fields = { ...attentionFields(inputs, out.stride, sizes), out: out.at, logSumExp };
   const { rows, length, heads, headDim } = sizes;
-  const kernel = `attentionForward${kernelEnding(headDim, capability)}` as const;
-  return launch<typeof kernel, Buffer>(kernel, [blocksFor(length, 128), heads, rows], fields);
+  const { ending, queries } = kernelsFor(headDim, capability);
+  const kernel = `attentionForward${ending}` as const;
+  return launch<typeof kernel, Buffer>(kernel, [blocksFor(length, queries), heads, rows], fields);
 }
 
 export interface AttentionGradients<Buffer> {
@@ -92,8 +111,8 @@ export function attentionGrad<Buffer>(
   const fields = { ...attentionFields({ ...inputs, past: null }, out.stride, sizes), ...given };
   const ofKeys = { ...fields, ofK: ofK.at, ofV: ofV.at, ofKStride: ofK.stride, ofVStride: ofV.stride };
   const ofQueries = { ...fields, ofQ: ofQ.at, ofQStride: ofQ.stride };
-  const ending = kernelEnding(headDim, capability);
-  const tiles = blocksFor(length, capability === 90 ? 128 : 64);
+  const { ending, kept, parts } = kernelsFor(headDim, capability);
+  const tiles = blocksFor(length, kept);
   const keyKernel = `attentionKeyGrad${ending}` as const;
   const queryKernel = `attentionQueryGrad${ending}` as const;
   return [
@@ -101,15 +120,16 @@ export function attentionGrad<Buffer>(
       ...{ out: out.at, cotangent: cotangent.at, delta, outStride: out.stride, cotangentStride: cotangent.stride },
       ...{ rows, length, heads, headDim },
     }),
-    launch<typeof keyKernel, Buffer>(keyKernel, [tiles, keyValueHeads, rows], ofKeys),
+    launch<typeof keyKernel, Buffer>(keyKernel, [tiles, keyValueHeads * parts, rows], ofKeys),
     launch<typeof queryKernel, Buffer>(queryKernel, [tiles, heads, rows], ofQueries),
   ];
 }
 
-/** Parts that decoding cuts a cache of up to `capacity` positions into. */
+/** Parts that decoding cuts what it sees of a cache of up to `capacity` positions into. */
 export function decodeSplits(capacity: number, sizes: AttentionSizes, multiprocessors: number): number {
   const blocks = sizes.length * sizes.keyValueHeads;
-  return Math.max(1, Math.min(Math.ceil((2 * multiprocessors) / blocks), Math.ceil(capacity / 64), 64));
+  const seen = Math.min(capacity, sizes.window ?? capacity);
+  return Math.max(1, Math.min(Math.ceil((2 * multiprocessors) / blocks), Math.ceil(seen / 64), 64));
 }
 
 /** Floats of scratch memory for attentionDecode. */
@@ -128,14 +148,14 @@ export function attentionDecode<Buffer>(
   splits: number,
 ): KernelLaunch<Buffer>[] {
   const { length, heads, keyValueHeads, headDim } = sizes;
-  kernelEnding(headDim);
+  kernelsFor(headDim);
   const shape = { length, heads, headDim, splits };
   const eights = Math.ceil(heads / keyValueHeads / 8);
   const strides = { queryStride: q.stride, keyStride: k.stride, valueStride: v.stride };
   return [
     launch<'attentionDecode', Buffer>('attentionDecode', [splits, keyValueHeads * eights, length], {
       ...{ q: q.at, keys: k.at, values: v.at, past, partial, ...strides },
-      ...{ ...shape, keyValueHeads, scale: 1 / Math.sqrt(headDim) },
+      ...{ ...shape, keyValueHeads, ...scoreFields(sizes) },
     }),
     launch<'attentionDecodeFinish', Buffer>('attentionDecodeFinish', [heads, length, 1], {
       ...{ partial, ...place('out', out), outStride: out.stride, ...shape },

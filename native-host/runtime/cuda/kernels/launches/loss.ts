@@ -16,9 +16,12 @@ export interface LossRows<Buffer> {
   perToken: Buffer;
   rows: number;
   vocabulary: number;
+  /** Logits z are c · tanh(z / c); absent: they stay. */
+  softCap?: number;
 }
 
-function lossFields<Buffer>({ logits, weights, gradient, perToken, rows, vocabulary }: LossRows<Buffer>) {
+function lossFields<Buffer>(slice: LossRows<Buffer>) {
+  const { logits, weights, gradient, perToken, rows, vocabulary, softCap = 0 } = slice;
   if (gradient !== null && weights === null) throw new Error('a gradient of a loss wants the weights of its rows');
   return {
     ...place('logits', logits),
@@ -29,6 +32,7 @@ function lossFields<Buffer>({ logits, weights, gradient, perToken, rows, vocabul
     perToken,
     rows,
     vocabulary,
+    cap: softCap,
   };
 }
 

@@ -66,16 +66,20 @@ export function rmsNormWeightGrad<Buffer>(
   ];
 }
 
-/** Rotary embedding of x [rows, heads · headDim]; tables [positions, headDim / 2] float32; may work in place. */
+/**
+ * Rotary embedding of the first `turned` columns of each head of x [rows, heads · headDim]; tables [positions, turned / 2]
+ * float32; may work in place.
+ */
 export function rope<Buffer>(
   { x, positions, cosines, sines }: { x: Matrix<Buffer>; positions: Buffer; cosines: Buffer; sines: Buffer },
   out: Matrix<Buffer>,
-  { rows, heads, headDim, inverse }: { rows: number; heads: number; headDim: number; inverse: boolean },
+  sizes: { rows: number; heads: number; headDim: number; turned: number; inverse: boolean },
 ): KernelLaunch<Buffer> {
+  const { rows, heads, headDim, turned, inverse } = sizes;
   const grid = [blocksFor((rows * heads * headDim) / 2, 256), 1, 1] as const;
   const places = { ...place('x', x), xStride: x.stride, ...place('out', out), outStride: out.stride };
   const tables = { positions, cosines, sines };
-  return launch('rope', grid, { ...places, ...tables, rows, heads, headDim, inverse: inverse ? 1 : 0 });
+  return launch('rope', grid, { ...places, ...tables, rows, heads, headDim, turned, inverse: inverse ? 1 : 0 });
 }
 
 /** out [rows, columns] = the rows ids [rows] of table [V, columns]. */
