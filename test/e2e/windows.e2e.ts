@@ -79,6 +79,7 @@ describe('two folders in one window', () => {
     writeSmallRepository(semver);
     const harbour = lab.folder('harbour');
     writeInto(harbour, 'berths.js', '/** How many berths the harbour has. */\nexport const BERTH_COUNT = 42;\n');
+    writeInto(harbour, '.vscode/settings.json', '{ "lift.budgetMinutes": 0.1 }\n');
     const workspace = join(lab.folder('workspace'), 'both.code-workspace');
     writeFileSync(workspace, JSON.stringify({ folders: [{ path: semver }, { path: harbour }] }));
     window = await lab.window(workspace);
@@ -105,5 +106,16 @@ describe('two folders in one window', () => {
     await window.lift.answerTo('What is the value of BERTH_COUNT?');
     await window.lift.lastTurn.getByText(/What the model was shown/).click();
     expect(await window.lift.lastTurn.locator('.shown').innerText()).toContain('berths.js');
+  });
+
+  step('evaluates one of them for no longer than it may absorb, and shows what absorbing gives', async () => {
+    await window.command('LIFT: Evaluate…');
+    await window.quickPickRows().filter({ hasText: 'harbour' }).first().click();
+    await window.dialog().getByRole('button', { name: 'Evaluate', exact: true }).click();
+    const page = window.editorPage();
+    await page.getByRole('heading', { name: 'What lift-nano knows of harbour' }).waitFor({ timeout: 180_000 });
+    const arms = await page.locator('table').first().innerText();
+    for (const arm of ['base', 'lift']) expect(arms).toMatch(new RegExp(`^${arm}\\s`, 'm'));
+    expect(await page.locator('svg').count()).toBeGreaterThan(0);
   });
 });

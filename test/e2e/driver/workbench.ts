@@ -1,5 +1,5 @@
 // One window of VS Code in the browser, driven as a user would: keys, clicks, and reading what is on the page.
-import type { Locator, Page } from 'playwright-core';
+import type { FrameLocator, Locator, Page } from 'playwright-core';
 import { LiftView } from './lift-view.ts';
 import { until } from './until.ts';
 
@@ -115,6 +115,15 @@ export class Workbench {
       await row.first().click({ timeout: 5_000 });
       return false;
     });
+  }
+
+  /** The page that the extension shows in an editor, inside of the frames that VS Code puts around it. */
+  editorPage(): FrameLocator {
+    return this.page
+      .locator('iframe.webview.ready[src*="lift.lift-vscode"]:not([src*="purpose=webviewView"])')
+      .last()
+      .contentFrame()
+      .frameLocator('#active-frame');
   }
 
   /** Title of the editor in front; empty where none is open. */
