@@ -2,7 +2,7 @@
 import { recentlyChanged } from '../corpus/recent-changes.ts';
 import type { BaseModel } from '../model/open-model.ts';
 import type { Device } from '../runtime/device.ts';
-import { type Arrangement, writeArrangement } from '../store/arrangement.ts';
+import { type Arrangement, readArrangement, writeArrangement } from '../store/arrangement.ts';
 import { minutesFor } from '../train/corpus-recipe.ts';
 import { kindFor, recipeFor } from '../train/recipe.ts';
 import { type AbsorbControl, type Absorbed, type AbsorbRequest, absorbRead, withRepository } from './absorb.ts';
@@ -55,7 +55,19 @@ export async function absorbFolder(
     const absorbed = await absorbRead(device, model, repository, whole, request, control);
     return { ...absorbed, arrangement: reason, packages: [] };
   });
-  return { arrangement: '', packages: [], ...outcome };
+  if ('packages' in outcome) return outcome;
+  // Stopped before the folder was read.
+  return { ...outcome, version: outcome.version ?? (await newestOfPackages(adapters)), arrangement: '', packages: [] };
+}
+
+async function newestOfPackages({ whole, ofPackage }: FolderAdapters): Promise<number | null> {
+  const { packages } = (await readArrangement(whole.path)) ?? { packages: [] };
+  const manifests = await Promise.all(packages.map((name) => ofPackage(name).manifest()));
+  return highest(manifests.map((manifest) => manifest?.current ?? null));
+}
+
+function highest(versions: readonly (number | null)[]): number | null {
+  return versions.reduce((most, version) => (version !== null && version > (most ?? 0) ? version : most), null);
 }
 
 async function absorbEach(
@@ -68,7 +80,7 @@ async function absorbEach(
 ): Promise<Omit<AbsorbedFolder, 'arrangement'>> {
   const { signal, clock = () => performance.now() } = control;
   const unordered = await Promise.all(parts.map(turnOf));
-  const recent = await recentlyChanged(repository.folder, signal);
+  const recent = await recentlyChanged(repository.folder);
   const turns = inOrder(unordered, request.first ?? [], recent);
   const progress = new PackageProgress(turns, control.onProgress, clock);
   const minutes = budgetOf(model, request, turns);
@@ -164,14 +176,13 @@ const ends = ['cancelled', 'budget', 'saturated', 'restored'] as const;
 /** Shares by tokens, and the end that says most: of several versions the highest. */
 function together(repository: Repository, packages: readonly AbsorbedPackage[]): Absorbed {
   const sum = (value: (one: AbsorbedPackage) => number) => packages.reduce((total, one) => total + value(one), 0);
-  const versions = packages.flatMap(({ version }) => (version === null ? [] : [version]));
   return {
     end: ends.find((end) => packages.some((one) => one.end === end)) ?? 'unchanged',
     repository,
     steps: sum(({ steps }) => steps),
     trainedTokens: sum(({ trainedTokens }) => trainedTokens),
     seconds: sum(({ seconds }) => seconds),
-    version: versions.length === 0 ? null : Math.max(...versions),
+    version: highest(packages.map(({ version }) => version)),
     absorbed: sum((one) => one.absorbed * one.repository.tokenCount) / Math.max(1, repository.tokenCount),
     dirty: sum(({ dirty }) => dirty),
     recipe: '',

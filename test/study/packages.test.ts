@@ -149,6 +149,14 @@ test('a stop keeps the packages that were learned, and going on ends as if there
   expect(rest.absorbed).toBeCloseTo(uninterrupted.absorbed, 10);
 });
 
+test('stopped before the folder is read, the versions that there are stay named', async () => {
+  const folder = await fixture.repository('stopped-at-once', smallMonorepo());
+  await fixture.absorbFolder(folder, { epochs: 1, packages: 'each' });
+  const stopped = await fixture.absorbFolder(folder, undefined, { signal: AbortSignal.abort(new Error('stopped')) });
+  expect(stopped).toMatchObject({ end: 'cancelled', version: 1, steps: 0, packages: [] });
+  expect(await versions(folder)).toEqual([1, 1, 1, 1]);
+});
+
 test('what the user has at hand is learned first', async () => {
   const folder = await fixture.repository('first', smallMonorepo());
   const first = ['packages/three/echo.ts', 'README.md'];
