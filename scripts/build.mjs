@@ -19,6 +19,7 @@ const programs = {
   'bench-engine': 'bench/engine.ts',
   'bench-absorption': 'bench/absorption.ts',
   'bench-repositories': 'bench/repositories.ts',
+  'bench-ablation': 'bench/ablation.ts',
   'bench-scaling': 'bench/scaling.ts',
   'bench-scale': 'bench/scale.ts',
   'bench-order': 'bench/order.ts',

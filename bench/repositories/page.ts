@@ -52,6 +52,7 @@ export function absorptionPage(run: AbsorptionRun): string {
     'Repositories that the embedded model has never seen (`scripts/pretrain/excluded.ts`), each with adapters trained for this alone. ' +
       'Probes are questions whose answers are true by construction, in wordings that training never uses; answers are greedy. ' +
       'Every training has the same number of steps. `wrong` is the adapter of the next repository of the list. Intervals hold 95 % of resampled means.',
+    'What each part of the method adds: [ABLATION.md](ABLATION.md).',
     ...repositorySections(repositories),
     ...(changes === null ? [] : changeSection(changes)),
     ...(missing.length === 0 ? [] : ['## Left out', missing.map((reason) => `- ${reason}`).join('\n')]),

@@ -7,6 +7,7 @@ import type { AbsorbFolderRequest } from '../study/absorb-folder.ts';
 import { type AbsorbProgressView, openAbsorbProgress } from './absorb-progress.ts';
 import { absorbWatching } from './absorb-watch.ts';
 import type { CliContext } from './context.ts';
+import { methodOption } from './name-list.ts';
 import { counted, duration, integerFrom, numberFrom, percent } from './number-text.ts';
 import { packageLines } from './package-lines.ts';
 import { printResult } from './print.ts';
@@ -19,6 +20,7 @@ interface AbsorbCommandOptions extends SharedOptions {
   adapterKind?: NonNullable<AbsorbFolderRequest['adapterKind']>;
   rank?: number;
   packages?: NonNullable<AbsorbFolderRequest['packages']>;
+  method?: NonNullable<AbsorbFolderRequest['method']>;
   watch?: boolean;
   first?: string[];
 }
@@ -34,6 +36,7 @@ export function addAbsorbCommand(program: Command, context: CliContext): void {
     .option('--first <paths...>', 'files and folders to learn before all else, relative to the folder')
     .option('--watch', 'then absorb every change, until Ctrl-C')
     .option('--seed <n>', 'of everything that is random (default: 1)', integerFrom(0, 2 ** 32 - 1))
+    .addOption(methodOption())
     .addOption(
       new Option('--adapter-kind <kind>', "what is trained (default: what suits the model's size)").choices([
         'lora',
@@ -66,7 +69,7 @@ async function absorbCommand(context: CliContext, named: string, options: Absorb
 
 function absorbOptions(
   folder: string,
-  { epochs, minutes, seed, adapterKind, rank, first, packages }: AbsorbCommandOptions,
+  { epochs, minutes, seed, adapterKind, rank, method, first, packages }: AbsorbCommandOptions,
 ): AbsorbFolderRequest {
   const options: AbsorbFolderRequest = {};
   if (epochs !== undefined) options.epochs = epochs;
@@ -75,6 +78,7 @@ function absorbOptions(
   if (adapterKind !== undefined) options.adapterKind = adapterKind;
   if (rank !== undefined) options.rank = rank;
   if (packages !== undefined) options.packages = packages;
+  if (method !== undefined) options.method = method;
   if (first !== undefined)
     options.first = first.map((path) => relative(folder, resolve(folder, path)).split(sep).join('/'));
   return options;

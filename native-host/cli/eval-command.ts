@@ -1,7 +1,7 @@
 /** `lift eval`: what absorbing a folder gives, beside the base model, texts in context and controls. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { reportPage } from '../report/page.ts';
 import { type ArmName, armNames } from '../study/eval/arms.ts';
 import type { EvalRequest } from '../study/eval/eval-request.ts';
@@ -9,6 +9,7 @@ import { parseReferenceQuestions, type ReferenceQuestion } from '../study/eval/r
 import { type CliContext, UsageError } from './context.ts';
 import { openEvalProgress } from './eval-progress.ts';
 import { evalLines } from './eval-table.ts';
+import { listOf, methodOption } from './name-list.ts';
 import { integerFrom, numberFrom } from './number-text.ts';
 import { printLines, printResult } from './print.ts';
 import { existingFolder, type SharedOptions, withServices, withSharedOptions } from './shared-options.ts';
@@ -20,6 +21,7 @@ interface EvalCommandOptions extends SharedOptions {
   questions?: string;
   arms?: ArmName[];
   adapterKind?: AdapterKinds;
+  method?: NonNullable<EvalRequest['method']>;
   adapterOf?: string;
   minutes?: number;
   epochs?: number;
@@ -44,6 +46,7 @@ export function addEvalCommand(program: Command, context: CliContext): void {
       `some of ${adapterKinds.join(', ')} (default: what suits the model)`,
       listOf(adapterKinds),
     )
+    .addOption(methodOption())
     .option('--adapter-of <folder>', "the other repository of the arm 'wrong', which is left out without it")
     .option('--minutes <n>', 'of each training (default: 3)', numberFrom(0.01, 100_000))
     .option('--epochs <n>', 'end each training after so many passes', integerFrom(1, 1000))
@@ -60,12 +63,13 @@ export function addEvalCommand(program: Command, context: CliContext): void {
 async function evalCommand(context: CliContext, named: string, options: EvalCommandOptions): Promise<void> {
   const folder = existingFolder(context, named);
   const { workingFolder, interrupt, stderr, stdout } = context;
-  const { arms, adapterKind, minutes, epochs, steps, probes, needles, seed } = options;
+  const { arms, adapterKind, method, minutes, epochs, steps, probes, needles, seed } = options;
   if (arms?.includes('wrong') && options.adapterOf === undefined)
     throw new UsageError("The arm 'wrong' needs --adapter-of <folder>: another repository.");
   const request: EvalRequest & { adapterOf?: string } = {
     ...(arms === undefined ? {} : { arms }),
     ...(adapterKind === undefined ? {} : { adapterKinds: adapterKind }),
+    ...(method === undefined ? {} : { method }),
     ...(minutes === undefined ? {} : { minutes }),
     ...(epochs === undefined ? {} : { epochs }),
     ...(steps === undefined ? {} : { steps }),
@@ -90,17 +94,6 @@ async function evalCommand(context: CliContext, named: string, options: EvalComm
   }
   printResult({ stdout }, options.json, result, () => evalLines(result));
   if (out !== null && !options.json) printLines(stdout, ['', `Report: ${join(out, 'eval.html')}`]);
-}
-
-/** For commander: names with commas between them. */
-function listOf<T extends string>(allowed: readonly T[]): (text: string) => T[] {
-  return (text) => {
-    const names = text.split(',').map((name) => name.trim());
-    const unknown = names.filter((name) => !allowed.includes(name as T));
-    if (unknown.length > 0)
-      throw new InvalidArgumentError(`There is no ${unknown.join(', ')}; there are ${allowed.join(', ')}.`);
-    return [...new Set(names)] as T[];
-  };
 }
 
 function readQuestions(file: string): ReferenceQuestion[] {

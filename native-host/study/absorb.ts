@@ -5,6 +5,7 @@ import type { Device } from '../runtime/device.ts';
 import type { AdapterFolder } from '../store/adapter-folder.ts';
 import type { BudgetShare } from '../train/corpus-recipe.ts';
 import type { LiftProgress, LiftResult } from '../train/lift.ts';
+import type { MethodName } from '../train/method.ts';
 import type { Recipe } from '../train/recipe.ts';
 import { Absorption } from './absorption.ts';
 import { type Repository, readRepository, scanCacheFile } from './repository.ts';
@@ -18,6 +19,8 @@ export interface AbsorbRequest {
   adapterKind?: AdapterKind;
   /** Of LoRA. */
   rank?: number;
+  /** What is done beside learning segments and questions; what earns its time unless told. */
+  method?: readonly MethodName[];
   /** What is learned before all else: paths in the folder, of files or of folders. */
   first?: readonly string[];
   /** Only what was learned and has changed since, which takes seconds; not what was never learned, nor everything anew. */

@@ -12,6 +12,7 @@ import {
   startPosition,
 } from '../train/lift.ts';
 import { type Lesson, questionLesson } from '../train/material.ts';
+import { methodOf } from '../train/method.ts';
 import type { Recipe } from '../train/recipe.ts';
 import type { TrainerState } from '../train/trainer.ts';
 import type { AbsorbRequest } from './absorb.ts';
@@ -19,6 +20,7 @@ import { fullCurriculum, refreshCurriculum } from './curriculum.ts';
 import type { Interrupted, Work } from './interrupted.ts';
 import { dirtyPaths, emptyLedger, type Ledger, planLessons, unlearnedSpans, withKnown } from './ledger.ts';
 import type { Knowledge, Repository } from './repository.ts';
+import type { EpochBegun } from './teaching.ts';
 
 /** What is to be known, and what is. */
 export interface Situation {
@@ -46,6 +48,8 @@ export interface AbsorptionPlan {
   from: LiftPosition;
   leavesOutKnown: boolean;
   byParts: boolean;
+  /** The epoch that is gone on with; null where one begins. */
+  begun: EpochBegun | null;
   /** What the state knows when the training begins. */
   before: Ledger;
   /** Lessons that the state has not learned, also of changes. */
@@ -72,7 +76,7 @@ export function planAbsorption(situation: Situation): AbsorptionPlan | null {
   if (isUnfinished) {
     return refreshOfLearned(situation, current) ?? (editsOnly ? null : everything(situation, ledger, null));
   }
-  if (asksForAll(situation, current)) {
+  if (methodOf(request.method).has('consolidation') && asksForAll(situation, current)) {
     if (editsOnly) return null;
     const goesOn = interrupted?.work === 'full' ? interrupted : null;
     return everything({ ...situation, current: null, interrupted: goesOn }, emptyLedger(), current);
@@ -147,6 +151,7 @@ function everything(situation: Situation, learned: Ledger, replaces: LoadedVersi
     from,
     leavesOutKnown,
     byParts,
+    begun: goesOnInEpoch && from.batch > 0 ? { epoch: from.epoch, written: interrupted.written } : null,
     before: withKnown(learned, [...plan.known, ...visited]),
     fresh: plan.fresh,
     rest: null,
@@ -181,6 +186,7 @@ function refresh(situation: Situation, current: LoadedVersion): AbsorptionPlan {
     from,
     leavesOutKnown: false,
     byParts: false,
+    begun: isOfThis && from.batch > 0 ? { epoch: from.epoch, written: interrupted.written } : null,
     before: withKnown(ledger, [...known, ...learned]),
     fresh: all,
     rest: null,

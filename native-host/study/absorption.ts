@@ -1,4 +1,5 @@
 /** One absorption: what the changes ask for, the training of it, and what is saved of it. */
+import { join } from 'node:path';
 import type { Use } from '../corpus/importance.ts';
 import { recentlyChanged } from '../corpus/recent-changes.ts';
 import { adapterLayout } from '../model/adapter-init.ts';
@@ -9,25 +10,19 @@ import type { AdapterFolder } from '../store/adapter-folder.ts';
 import type { LoadedVersion } from '../store/version-file.ts';
 import { recipeForCorpus } from '../train/corpus-recipe.ts';
 import { type LiftControl, type LiftPosition, type LiftProgress, lift, startPosition } from '../train/lift.ts';
-import type { Lesson } from '../train/material.ts';
-import { kindFor, type Recipe } from '../train/recipe.ts';
+import type { Lesson, ShownTexts } from '../train/material.ts';
+import { type Method, methodOf } from '../train/method.ts';
+import { kindFor, type Recipe, withTexts } from '../train/recipe.ts';
 import { Trainer } from '../train/trainer.ts';
 import type { AbsorbControl, Absorbed, AbsorbReport, AbsorbRequest } from './absorb.ts';
 import { type AbsorptionPlan, newState, planAbsorption } from './absorption-plan.ts';
 import { loadInterrupted, saveInterrupted } from './interrupted.ts';
-import {
-  emptyLedger,
-  type Ledger,
-  ledgerKey,
-  nextLedger,
-  readLedger,
-  removeUnnamedLedgers,
-  shareKnown,
-  unlearnedPaths,
-  writeLedger,
-} from './ledger.ts';
+import { emptyLedger, type Ledger, ledgerKey, nextLedger, readLedger, shareKnown, unlearnedPaths } from './ledger.ts';
 import { type Knowledge, lessonsOf, type Repository, readKnowledge } from './repository.ts';
+import { saveVersion } from './save-version.ts';
 import { shareLearned } from './share-learned.ts';
+import { shownTexts } from './shown-texts.ts';
+import { Teaching } from './teaching.ts';
 import { TrainingRecall } from './training-recall.ts';
 import { versionOfTree } from './version-of-tree.ts';
 import { Visits } from './visits.ts';
@@ -38,8 +33,10 @@ const mostTokenShare = 0.95;
 
 export class Absorption {
   private readonly recipe: Recipe;
+  private readonly method: Method;
   private readonly reason: string;
   private readonly layout: AdapterLayout;
+  private readonly clock: () => number;
   private lastCheckpoint = performance.now();
   /** Of the current version. */
   private ledger = emptyLedger();
@@ -60,7 +57,10 @@ export class Absorption {
     const { adapterKind, rank, epochs, minutes, share } = request;
     const asked = { kind: kindFor(model, adapterKind), rank, epochs, minutes, share };
     const { recipe, reason } = recipeForCorpus(model, repository.tokenCount, asked, current?.layout ?? null);
-    const fitted = control.fitToMemory?.(recipe) ?? { recipe, cost: '' };
+    this.clock = control.clock ?? (() => performance.now());
+    this.method = methodOf(request.method);
+    const wanted = this.method.has('distractors') ? withTexts(recipe, model.config.maxPositionEmbeddings) : recipe;
+    const fitted = control.fitToMemory?.(wanted) ?? { recipe: wanted, cost: '' };
     this.recipe = fitted.recipe;
     this.reason = reason + fitted.cost;
     this.layout = adapterLayout(model.config, this.recipe.adapter);
@@ -82,7 +82,10 @@ export class Absorption {
     if (interrupted?.tree === repository.tree) this.use = interrupted.use;
     else this.use = { first: request.first ?? [], recent: await recentlyChanged(repository.folder, control.signal) };
     const knowledge = await readKnowledge(repository, recipe, control.signal);
-    const lessons = await lessonsOf(this.model, repository, knowledge, recipe, control.signal, this.use);
+    const { length: rowLength } = recipe.full.shape;
+    const shows = this.method.has('distractors');
+    const shown = shows ? shownTexts(this.model, repository.documents, rowLength) : undefined;
+    const lessons = await lessonsOf(this.model, repository, knowledge, recipe, control.signal, this.use, shown);
     const { snapshot } = knowledge;
     if (lessons.length === 0) return this.unchanged('unchanged', startPosition, 0);
     const hasLayout = current?.layout.kind === layout.kind && current.layout.length === layout.length;
@@ -98,7 +101,8 @@ export class Absorption {
       ledger: this.ledger,
       interrupted,
     });
-    return plan === null ? this.unchanged('unchanged', startPosition, 0) : this.train(plan, lessons, snapshot);
+    if (plan === null) return this.unchanged('unchanged', startPosition, 0);
+    return this.train(plan, lessons, snapshot, shown);
   }
 
   /** Runs a training, then measures and saves what came out. */
@@ -106,20 +110,34 @@ export class Absorption {
     plan: AbsorptionPlan,
     lessons: readonly Lesson[],
     snapshot: Knowledge['snapshot'],
+    shown: ShownTexts | undefined,
   ): Promise<Absorbed> {
     const { work, before } = plan;
-    const { control, repository } = this;
+    const { control, repository, recipe } = this;
     const { signal } = control;
+    const { documents, tokens } = repository;
+    // A refresh is short: it studies what changed.
+    const changed = new Set(plan.fresh.map(({ path }) => path));
+    const material = {
+      recipe,
+      documents,
+      tokens,
+      isStudied: (path: string) => work === 'full' || changed.has(path),
+      shown,
+      cacheFolder: join(this.adapter.path, 'self-study'),
+      clock: this.clock,
+    };
+    const teaching = await Teaching.open(this.device, this.model, this.method, material, signal);
     const trainer = await Trainer.open(this.device, this.model, this.layout, plan.state);
     try {
       const visits = new Visits(lessons, before);
       const recall = new TrainingRecall(this.model, repository, this.recipe, plan, visits, trainer, signal);
       const { end, position } = await lift(
         trainer,
-        plan.curriculum,
+        teaching.curriculum(plan.curriculum, plan.begun),
         plan.settings,
         plan.budget,
-        this.liftControl(plan, trainer, visits, recall),
+        this.liftControl(plan, trainer, visits, recall, teaching),
         plan.from,
       );
       const steps = trainer.step - plan.state.step;
@@ -133,8 +151,8 @@ export class Absorption {
       const ledger = nextLedger(before, {
         lessons,
         visited: visits.byLesson,
-        documents: repository.documents,
-        tokens: repository.tokens,
+        documents,
+        tokens,
         counts: recall.counts(),
         snapshot,
       });
@@ -142,7 +160,8 @@ export class Absorption {
       this.report('save', absorbed);
       const isWhole = lessons.every((lesson) => ledger.lessons.has(ledgerKey(lesson)));
       const isComplete = !stopped && isWhole;
-      if (stopped || (work === 'full' && !isComplete)) await this.checkpoint(plan, trainer, position, !stopped);
+      if (stopped || (work === 'full' && !isComplete))
+        await this.checkpoint(plan, trainer, position, !stopped, teaching.written);
       else if (plan.rest !== null && !isComplete) await this.leaveRest(plan.rest, trainer);
       if (stopped) {
         // Until it is whole, a refresh leaves the version before as it is, and so does what knows less than that.
@@ -150,66 +169,46 @@ export class Absorption {
         if (!isBetter) return this.unchanged('cancelled', position, steps);
       } else if (plan.replaces !== null && !(await recall.isBetterThan(plan.replaces, this.device))) {
         // What was trained stays, to be gone on with.
-        if (isComplete) await this.checkpoint(plan, trainer, position, true);
+        if (isComplete) await this.checkpoint(plan, trainer, position, true, teaching.written);
         return this.unchanged(end, position, steps);
       }
-      const version = await this.saveVersion(plan, trainer, ledger, absorbed, isComplete);
+      const { layout, reason, method, current: past } = this;
+      const { vector } = await trainer.state();
+      const isOfAll = work === 'full' || plan.rest !== null;
+      const how = { isOfAll, repository, ledger, absorbed, complete: isComplete, reason, method, past };
+      const version = await saveVersion(this.adapter, { layout, vector, ...how });
       if (isComplete || (work === 'refresh' && !stopped && !this.leavesRest)) await this.adapter.removeCheckpoints();
       return this.result(stopped ? 'cancelled' : end, position, steps, version, absorbed, ledger);
     } finally {
+      await teaching.close();
       await trainer.close();
     }
   }
 
-  private async saveVersion(
-    { work, rest }: AbsorptionPlan,
+  private liftControl(
+    plan: AbsorptionPlan,
     trainer: Trainer,
-    ledger: Ledger,
-    absorbed: number,
-    complete: boolean,
-  ): Promise<number> {
-    const { adapter, repository, layout } = this;
-    const { vector } = await trainer.state();
-    const past = this.current?.version.note;
-    const isOfAll = work === 'full' || rest !== null;
-    const { version } = await adapter.saveVersion(layout, vector, {
-      tree: repository.tree,
-      commit: repository.commit,
-      complete,
-      // A refresh goes on from what once was whole, and may be compared with it.
-      whole: isOfAll ? complete : past?.whole,
-      absorbedWhole: isOfAll ? absorbed : past?.absorbedWhole,
-      kind: layout.kind,
-      recipe: this.reason,
-      ledger: await writeLedger(adapter.path, ledger),
-      absorbed,
-      documents: repository.documents.length,
-      tokens: repository.tokenCount,
-      folder: repository.folder,
-    });
-    const versions = await adapter.versions();
-    const named = versions.map(({ note }) => note.ledger);
-    await removeUnnamedLedgers(adapter.path, named);
-    return version;
-  }
-
-  private liftControl(plan: AbsorptionPlan, trainer: Trainer, visits: Visits, recall: TrainingRecall): LiftControl {
+    visits: Visits,
+    recall: TrainingRecall,
+    teaching: Teaching,
+  ): LiftControl {
     const { control } = this;
     const { signal, secondsBetweenCheckpoints = defaultSecondsBetweenCheckpoints } = control;
     // New text need not be known better than the rest is.
     const tokenShare = Math.min(mostTokenShare, Number(this.current?.version.note.absorbed ?? mostTokenShare));
     return {
       signal,
-      clock: control.clock ?? (() => performance.now()),
+      clock: this.clock,
       whileRunning: () => control.whileRunning(),
       onProgress: (progress: LiftProgress) => {
         const { step: steps } = trainer;
         this.report('train', recall.share, { ...progress, steps, documentsSeen: visits.documentsSeen });
       },
       onStep: async (position: LiftPosition) => {
+        await teaching.betweenSteps(position.seconds, signal);
         if (plan.work === 'full') await recall.sampleNowAndThen(control.secondsBetweenSamples);
         if (performance.now() - this.lastCheckpoint < secondsBetweenCheckpoints * 1000) return;
-        await this.checkpoint(plan, trainer, position, false);
+        await this.checkpoint(plan, trainer, position, false, teaching.written);
       },
       onTrained: (lesson, count) => visits.note(lesson, count),
       onPassed: (lesson) => visits.note(lesson, null),
@@ -234,12 +233,13 @@ export class Absorption {
     trainer: Trainer,
     position: LiftPosition,
     isSpent: boolean,
+    written: number,
   ): Promise<void> {
     // It would take the place of the one from which the rest goes on, which is worth more.
     if (rest !== null) return;
     const { tree } = this.repository;
     const state = await trainer.state();
-    const how = { work, tree, position, seed, leavesOutKnown, byParts, isSpent, use: this.use };
+    const how = { work, tree, position, seed, leavesOutKnown, byParts, written, isSpent, use: this.use };
     await saveInterrupted(this.adapter, this.layout, { ...how, state });
     this.lastCheckpoint = performance.now();
   }

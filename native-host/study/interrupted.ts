@@ -22,6 +22,8 @@ export interface Interrupted {
   byParts: boolean;
   /** What it learned first. */
   use: Omit<Use, 'ranks'>;
+  /** How much of what the base wrote its epoch had. */
+  written: number;
   /** Whether its budget was spent: going on takes another one. */
   isSpent: boolean;
   state: TrainerState;
@@ -53,11 +55,12 @@ export async function loadInterrupted(adapter: AdapterFolder, layout: AdapterLay
     seed = 1,
     leavesOutKnown = false,
     byParts = false,
+    written = 0,
     isSpent = false,
     use = { first: [], recent: [] },
   } = checkpoint.state as Partial<Interrupted>;
   if (work === undefined || tree === undefined || position === undefined) return null;
   const { vector, m: first, v: second, step, version } = checkpoint;
   const state = { vector, first, second, step };
-  return { work, tree, position, seed, leavesOutKnown, byParts, isSpent, use, state, version };
+  return { work, tree, position, seed, leavesOutKnown, byParts, written, isSpent, use, state, version };
 }

@@ -13,7 +13,7 @@ import { readRepository as readSymbols } from '../corpus/questions/repository.ts
 import { segmentsOf } from '../corpus/segments.ts';
 import type { Tokenizer } from '../model/tokenizer.ts';
 import type { ModelText } from '../train/items.ts';
-import { type Lesson, questionLesson, segmentLesson } from '../train/material.ts';
+import { type Lesson, questionLesson, type ShownTexts, segmentLesson } from '../train/material.ts';
 import type { Recipe } from '../train/recipe.ts';
 
 export interface Repository {
@@ -122,7 +122,7 @@ function mostImportant({ documents, tokenCount }: Repository, facts: readonly Fa
   return chosen;
 }
 
-/** Segments of all documents, those first that matter most, and questions about the facts. */
+/** Segments of all documents, those first that matter most, and questions about the facts, asked with what is `shown`. */
 export async function lessonsOf(
   text: ModelText,
   repository: Repository,
@@ -130,6 +130,7 @@ export async function lessonsOf(
   recipe: Recipe,
   signal?: AbortSignal,
   { first, recent }: Omit<Use, 'ranks'> = { first: [], recent: [] },
+  shown?: ShownTexts,
 ): Promise<Lesson[]> {
   const { length: rowLength } = recipe.full.shape;
   const endOfStep = timeSlices(signal);
@@ -143,7 +144,7 @@ export async function lessonsOf(
     await endOfStep();
   }
   for (const fact of facts) {
-    const lesson = questionLesson(text, fact, recipe.answerWeight, rowLength);
+    const lesson = questionLesson(text, fact, recipe.answerWeight, rowLength, shown);
     if (lesson !== null) lessons.push(lesson);
     await endOfStep();
   }

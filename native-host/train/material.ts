@@ -3,12 +3,16 @@
 import { type Fact, factKey } from '../corpus/questions/fact.ts';
 import { wordingsOf } from '../corpus/questions/wordings.ts';
 import type { Segment } from '../corpus/segments.ts';
-import { type ModelText, questionItem, segmentHeader, segmentItem } from './items.ts';
+import type { ChatMessage } from '../model/chat-template.ts';
+import { conversationItem, type ModelText, questionItem, segmentHeader, segmentItem } from './items.ts';
 import type { TrainingItem } from './packing.ts';
 
-/** Something to learn. Its hash tells whether it was learned before, its key what it is about. */
+/**
+ * Something to learn. Its hash tells whether it was learned before, its key what it is about. What the base wrote, and
+ * what holds the adapter to the base, are no part of the corpus: no ledger has them.
+ */
 export interface Lesson {
-  kind: 'segment' | 'question';
+  kind: 'segment' | 'question' | 'selfStudy' | 'anchor';
   hash: string;
   path: string;
   key: string;
@@ -36,8 +40,20 @@ export function segmentLesson(
   return { kind: 'segment', hash, path, key: `${path}:${start}`, start, size: tokens.length, item };
 }
 
-/** Null where no trained wording fits a row. `weight` is what a token of an answer counts, a segment's counting 1. */
-export function questionLesson(text: ModelText, fact: Fact, weight: number, rowLength: number): Lesson | null {
+/** The conversation that ends with a question, with texts before it; null: the bare question. */
+export type ShownTexts = (question: string, answer: string, path: string, choice: number) => ChatMessage[] | null;
+
+/**
+ * Null where no trained wording fits a row. `weight` is what a token of an answer counts, a segment's counting 1. `shown`:
+ * what the question is asked with, picked by a number in [0, 1); without it, the bare question.
+ */
+export function questionLesson(
+  text: ModelText,
+  fact: Fact,
+  weight: number,
+  rowLength: number,
+  shown?: ShownTexts,
+): Lesson | null {
   const itemOf = (question: string) => questionItem(text, question, fact.answer, weight);
   const questions = trainedQuestions(fact);
   const longest = questions.reduce((one, other) => (other.length > one.length ? other : one), '');
@@ -55,7 +71,12 @@ export function questionLesson(text: ModelText, fact: Fact, weight: number, rowL
     // Worded and encoded when asked for: a large repository has more wordings than memory should hold.
     item: (choice) => {
       const fitting = fit ? trainedQuestions(fact) : trainedQuestions(fact).filter(fits);
-      return itemOf(fitting[Math.floor(choice * fitting.length)]!);
+      const place = choice * fitting.length;
+      const question = fitting[Math.floor(place)]!;
+      const messages = shown?.(question, fact.answer, fact.path, place % 1) ?? null;
+      if (messages === null) return itemOf(question);
+      const item = conversationItem(text, messages, fact.answer, weight);
+      return item.tokens.length <= rowLength ? item : itemOf(question);
     },
   };
 }

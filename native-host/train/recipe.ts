@@ -67,6 +67,18 @@ export function withoutContext(recipe: Recipe): Recipe {
   return { ...recipe, contextTokens: 0, full: shorter(recipe.full), refresh: shorter(recipe.refresh) };
 }
 
+/** The fewest tokens of a row in which a question, its answer and some texts fit. */
+const rowWithTexts = 512;
+
+/** The same in rows that have room for texts before a question: as many tokens in fewer rows, where there are several. */
+export function withTexts(recipe: Recipe, window: number): Recipe {
+  const longer = ({ shape: { rows, length }, ...settings }: Recipe['full']) => {
+    const needed = Math.max(length, Math.min(window, rowWithTexts));
+    return { ...settings, shape: { rows: Math.max(1, Math.floor((rows * length) / needed)), length: needed } };
+  };
+  return { ...recipe, full: longer(recipe.full), refresh: longer(recipe.refresh) };
+}
+
 /** Starting values, larger for smaller models. */
 function learningRateFor(parameters: number, kind: AdapterKind): number {
   if (kind === 'gatedMemory') return parameters <= tinyParameters ? 3e-3 : 1e-3;

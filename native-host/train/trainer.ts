@@ -79,7 +79,7 @@ export class Trainer {
    * go into the step, so that the step's loss is their weighted mean.
    */
   async accumulate(batch: PackedBatch, totalWeight: number): Promise<BatchLoss> {
-    const program = await this.program('gradient', batch.shape);
+    const program = await this.program('gradient', batch);
     const inputs = { parameters: this.parameters, accumulated: this.gradient ?? this.zeros };
     const { host, device } = await program.run({ ...batchInputs(batch, 1 / totalWeight), ...inputs });
     if (this.gradient !== null) await this.device.release([this.gradient]);
@@ -124,7 +124,7 @@ export class Trainer {
 
   /** The loss of a batch under the current parameters. */
   async measure(batch: PackedBatch): Promise<BatchLoss> {
-    const program = await this.program('loss', batch.shape);
+    const program = await this.program('loss', batch);
     const { host } = await program.run({ ...batchInputs(batch, 1), parameters: this.parameters });
     return {
       loss: host.loss!.data[0]! / Math.max(batch.totalWeight, 1e-9),
@@ -152,25 +152,27 @@ export class Trainer {
     await this.update?.release();
   }
 
-  private program(kind: 'gradient' | 'loss', shape: BatchShape): Promise<Executable> {
-    const key = `${kind} ${shape.rows} ${shape.length}`;
+  /** The one for what is in the batch: only batches with taught positions pay for them. */
+  private program(kind: 'gradient' | 'loss', { shape, taught }: PackedBatch): Promise<Executable> {
+    const isTaught = taught !== null;
+    const key = `${kind} ${shape.rows} ${shape.length} ${isTaught}`;
     let program = this.programs.get(key);
     if (program === undefined) {
       const { config } = this.model;
       program =
         kind === 'gradient'
-          ? this.compileGradient(shape)
-          : this.device.compile(lossProgram(config, this.layout, shape), frozenWeights(this.model));
+          ? this.compileGradient(shape, isTaught)
+          : this.device.compile(lossProgram(config, this.layout, shape, isTaught), frozenWeights(this.model));
       this.programs.set(key, program);
     }
     return program;
   }
 
-  private async compileGradient(shape: BatchShape): Promise<Executable> {
+  private async compileGradient(shape: BatchShape, isTaught: boolean): Promise<Executable> {
     const { config } = this.model;
-    let program = gradientProgram(config, this.layout, shape);
+    let program = gradientProgram(config, this.layout, shape, false, isTaught);
     if (this.settings.recompute ?? (await this.isMemoryShort(program))) {
-      program = gradientProgram(config, this.layout, shape, true);
+      program = gradientProgram(config, this.layout, shape, true, isTaught);
     }
     return this.device.compile(program, { ...frozenWeights(this.model), deviceOutputs: ['gradient'] });
   }

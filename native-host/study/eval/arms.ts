@@ -1,7 +1,17 @@
 /** The arms of an evaluation: which adapter answers, and what it is shown beside the question. */
 
-/** `untrained` has the layout of a trained one; `otherRepository` is trained on other text for as long. */
-export type AdapterSource = 'none' | 'untrained' | 'segments' | 'questions' | 'everything' | 'otherRepository';
+/**
+ * `untrained` has the layout of a trained one; `distilled` is trained on everything and on what the base wrote about it;
+ * `otherRepository` is trained on other text for as long.
+ */
+export type AdapterSource =
+  | 'none'
+  | 'untrained'
+  | 'segments'
+  | 'questions'
+  | 'everything'
+  | 'distilled'
+  | 'otherRepository';
 
 /** The file that the question is about, or the passages that BM25 finds; both cut to the window. */
 export type ContextSource = 'nothing' | 'openFile' | 'evidence';
@@ -27,6 +37,11 @@ export const arms = {
   lift: { adapter: 'everything', context: 'nothing', description: 'trained on segments and questions' },
   'lift+icl': { adapter: 'everything', context: 'openFile', description: 'lift with that file in context' },
   'lift+rag': { adapter: 'everything', context: 'evidence', description: 'lift with passages found by BM25' },
+  'lift-distilled': {
+    adapter: 'distilled',
+    context: 'nothing',
+    description: 'trained on segments, questions and what the base finds likely about them with the text in its prompt',
+  },
   zero: { adapter: 'untrained', context: 'nothing', description: 'an adapter before its first step' },
   wrong: { adapter: 'otherRepository', context: 'nothing', description: "another repository's adapter" },
 } as const satisfies Record<string, Arm>;
@@ -43,6 +58,7 @@ export const comparedArms: readonly (readonly [ArmName, ArmName])[] = [
   ['lift+rag', 'rag'],
   ['lift', 'lift-segments'],
   ['lift', 'lift-questions'],
+  ['lift-distilled', 'lift'],
   ['zero', 'base'],
   ['wrong', 'base'],
 ];

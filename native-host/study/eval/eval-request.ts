@@ -1,5 +1,6 @@
 /** What is asked of an evaluation, and what it reports on the way. */
 import type { AdapterKind } from '../../model/adapter-layout.ts';
+import type { MethodName } from '../../train/method.ts';
 import type { ArmName } from './arms.ts';
 import type { ReferenceQuestion } from './reference-questions.ts';
 
@@ -10,6 +11,8 @@ export interface EvalRequest {
   arms?: readonly ArmName[];
   /** The one that suits the model's size unless told. */
   adapterKinds?: readonly AdapterKind[];
+  /** Of each training, beside segments and questions; what earns its time unless told. */
+  method?: readonly MethodName[];
   /** For each training; the minutes are 3 where nothing is given. Steps are the same on every machine. */
   minutes?: number;
   epochs?: number;

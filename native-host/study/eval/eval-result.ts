@@ -1,5 +1,6 @@
 /** What an evaluation measured, as `lift eval --json` prints it. Fields are added, and never change their meaning. */
 import type { AdapterKind } from '../../model/adapter-layout.ts';
+import type { MethodName } from '../../train/method.ts';
 import type { ArmName } from './arms.ts';
 import type { Interval } from './bootstrap.ts';
 import type { GeneralAbility } from './general-ability.ts';
@@ -45,7 +46,9 @@ export interface CurvePoint {
 export interface TrainingResult {
   name: string;
   adapterKind: AdapterKind;
-  lessons: 'segments' | 'questions' | 'everything';
+  lessons: 'segments' | 'questions' | 'everything' | 'distilled';
+  /** What was done beside them. */
+  method: MethodName[];
   folder: string;
   /** Of the adapter. */
   parameters: number;
@@ -53,6 +56,8 @@ export interface TrainingResult {
   trainedTokens: number;
   /** Of training alone, without the measuring in between. */
   seconds: number;
+  /** Of all the processor's cores together, for the same: what else the machine does counts little. */
+  cpuSeconds: number;
   peakBytes: number;
   curve: CurvePoint[];
   /** Running mean of the loss in nats, at most 200 points. */

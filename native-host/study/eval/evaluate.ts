@@ -6,9 +6,11 @@ import type { BaseModel } from '../../model/open-model.ts';
 import type { Device } from '../../runtime/device.ts';
 import { recipeForCorpus } from '../../train/corpus-recipe.ts';
 import { exactAnswers } from '../../train/measure.ts';
-import { kindFor, type Recipe, recipeFor } from '../../train/recipe.ts';
+import { type Method, methodOf } from '../../train/method.ts';
+import { kindFor, type Recipe, recipeFor, withTexts } from '../../train/recipe.ts';
 import type { Adapter } from '../probe.ts';
 import { lessonsOf, type Repository, readKnowledge } from '../repository.ts';
+import { shownTexts } from '../shown-texts.ts';
 import { answersOf, referenceNlls } from './answer-arm.ts';
 import { type AdapterSource, type ArmName, armNames, arms } from './arms.ts';
 import { bootstrapMean } from './bootstrap.ts';
@@ -127,8 +129,14 @@ class Evaluation {
     const isOther = source === 'otherRepository';
     const taught = isOther ? subject.other! : material.planted;
     const known = isOther ? await readKnowledge(taught, recipe, signal) : material;
-    const all = await lessonsOf(model, taught, known, recipe, signal);
-    const lessons = all.filter((lesson) => source === 'everything' || isOther || `${lesson.kind}s` === source);
+    const method = this.methodFor(source);
+    const { documents, tokens } = taught;
+    const { length: rowLength } = recipe.full.shape;
+    const shown = method.has('distractors') ? shownTexts(model, documents, rowLength) : undefined;
+    const all = await lessonsOf(model, taught, known, recipe, signal, undefined, shown);
+    const isPart = source === 'segments' || source === 'questions';
+    const lessons = all.filter(({ kind }) => !isPart || `${kind}s` === source);
+    const isStudied = () => true;
     const name = `${isOther ? 'other repository' : source}${suffix}`;
     const asked = material.questions.filter(({ set }) => set === 'probe');
     const { result, peakBytes } = await withPeakMemory(() =>
@@ -136,7 +144,7 @@ class Evaluation {
         device,
         model,
         lessons,
-        recipe,
+        { recipe, method, documents, tokens, shown, isStudied, cacheFolder: null },
         { ...this.budget, seed },
         {
           signal,
@@ -152,6 +160,7 @@ class Evaluation {
       name,
       adapterKind: kind,
       lessons: isOther ? 'everything' : source,
+      method: [...method],
       folder: taught.folder,
       peakBytes,
       ...result.training,
@@ -215,7 +224,17 @@ class Evaluation {
   }
 
   private recipe(kind?: AdapterKind): Recipe {
-    const asked = { kind: kindFor(this.model, kind) };
-    return recipeForCorpus(this.model, this.subject.repository.tokenCount, asked, null).recipe;
+    const { model, subject, request } = this;
+    const asked = { kind: kindFor(model, kind) };
+    const { recipe } = recipeForCorpus(model, subject.repository.tokenCount, asked, null);
+    const hasTexts = methodOf(request.method).has('distractors');
+    return hasTexts ? withTexts(recipe, model.config.maxPositionEmbeddings) : recipe;
+  }
+
+  private methodFor(source: AdapterSource): Method {
+    const method = methodOf(this.request.method);
+    if (source === 'distilled') return new Set([...method, 'self-study', 'distillation']);
+    const isPart = source === 'segments' || source === 'questions';
+    return isPart ? new Set([...method].filter((name) => name !== 'self-study' && name !== 'distillation')) : method;
   }
 }

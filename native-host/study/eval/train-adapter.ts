@@ -2,14 +2,16 @@
 import { adapterLayout, initialAdapter } from '../../model/adapter-init.ts';
 import type { BaseModel } from '../../model/open-model.ts';
 import type { Device } from '../../runtime/device.ts';
-import { type LiftBudget, type LiftPosition, lift, startPosition } from '../../train/lift.ts';
+import { type LiftBudget, type LiftControl, type LiftPosition, lift, startPosition } from '../../train/lift.ts';
 import type { Lesson } from '../../train/material.ts';
 import type { Measurable } from '../../train/measure.ts';
+import type { Method } from '../../train/method.ts';
 import type { Recipe } from '../../train/recipe.ts';
 import { Trainer } from '../../train/trainer.ts';
 import { fullBudget, newState } from '../absorption-plan.ts';
 import { fullCurriculum } from '../curriculum.ts';
 import type { Adapter } from '../probe.ts';
+import { Teaching, type TeachingMaterial } from '../teaching.ts';
 import type { CurvePoint, TrainingResult } from './eval-result.ts';
 
 export interface TrainingBudget {
@@ -30,7 +32,10 @@ export interface TrainingWatch {
 
 export interface TrainedAdapter {
   adapter: Adapter;
-  training: Pick<TrainingResult, 'parameters' | 'steps' | 'trainedTokens' | 'seconds' | 'curve' | 'losses'>;
+  training: Pick<
+    TrainingResult,
+    'parameters' | 'steps' | 'trainedTokens' | 'seconds' | 'cpuSeconds' | 'curve' | 'losses'
+  >;
 }
 
 /** Shares of the budget at which the probes are measured; they are measured at its end too. */
@@ -42,38 +47,48 @@ export async function trainAdapter(
   device: Device,
   model: BaseModel,
   lessons: readonly Lesson[],
-  recipe: Recipe,
+  { method, ...taught }: Omit<TeachingMaterial, 'clock'> & { method: Method },
   budget: TrainingBudget,
   watch: TrainingWatch,
 ): Promise<TrainedAdapter> {
   const { seed } = budget;
+  const { recipe } = taught;
   const layout = adapterLayout(model.config, recipe.adapter);
-  const trainer = await Trainer.open(device, model, layout, newState(initialAdapter(layout, seed)));
   const curve: CurvePoint[] = [];
   const losses: TrainingResult['losses'] = [];
   let measuringMs = 0;
+  let measuringCpu = 0;
+  const clock = () => performance.now() - measuringMs;
   let done = 0;
   let loss = Number.NaN;
+  const opened = clock();
+  const cpuBefore = cpuSeconds();
+  const teaching = await Teaching.open(device, model, method, { ...taught, clock }, watch.signal);
+  const from = { ...startPosition, seconds: (clock() - opened) / 1000 };
+  const trainer = await Trainer.open(device, model, layout, newState(initialAdapter(layout, seed)));
   const measure = async ({ seconds, trainedTokens }: LiftPosition) => {
     const started = performance.now();
+    const cpuStarted = cpuSeconds();
     const exactMatch = await watch.measureProbes(trainer);
     curve.push({ seconds, steps: trainer.step, trainedTokens, exactMatch });
     measuringMs += performance.now() - started;
+    measuringCpu += cpuSeconds() - cpuStarted;
   };
   try {
     await measure(startPosition);
     const curriculum = fullCurriculum(lessons, recipe, { byParts: budget.epochs === undefined });
     const allowed = budgetOf(recipe, budget);
     allowed.epochs += curriculum.epochsOfParts;
-    const { position } = await lift(trainer, curriculum, { ...recipe.full, seed }, allowed, {
+    const control: LiftControl = {
       signal: watch.signal,
-      clock: () => performance.now() - measuringMs,
+      clock,
       whileRunning: () => Promise.resolve(),
       onProgress: (progress) => {
         ({ done, loss } = progress);
         watch.onProgress(done, loss);
       },
       onStep: async (now) => {
+        await teaching.betweenSteps(now.seconds, watch.signal);
         losses.push({ seconds: now.seconds, step: trainer.step, loss });
         if (done >= (measuredShares[curve.length - 1] ?? Number.POSITIVE_INFINITY)) await measure(now);
       },
@@ -81,7 +96,9 @@ export async function trainAdapter(
       onPassed: () => undefined,
       // A budget that is asked for is spent, so nobody has to know whether another epoch would gain little.
       measureRecall: () => Promise.resolve(0),
-    });
+    };
+    const lessonsOfEpochs = teaching.curriculum(curriculum, null);
+    const { position } = await lift(trainer, lessonsOfEpochs, { ...recipe.full, seed }, allowed, control, from);
     watch.signal.throwIfAborted();
     await measure(position);
     const { vector } = await trainer.state();
@@ -91,11 +108,13 @@ export async function trainAdapter(
       steps: trainer.step,
       trainedTokens,
       seconds,
+      cpuSeconds: cpuSeconds() - cpuBefore - measuringCpu,
       curve,
       losses: thinned(losses),
     };
     return { adapter: { layout, vector }, training };
   } finally {
+    await teaching.close();
     await trainer.close();
   }
 }
@@ -104,6 +123,12 @@ function budgetOf(recipe: Recipe, { seed: _, steps, ...rest }: TrainingBudget): 
   if (steps === undefined) return fullBudget(recipe, rest);
   // Who asks for steps gets them, however long they take.
   return { ...fullBudget(recipe, { minutes: Number.POSITIVE_INFINITY, ...rest }), steps };
+}
+
+/** Of this process, all its threads together. */
+function cpuSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
 }
 
 /** At most so many, evenly spread, the last one among them. */

@@ -26,6 +26,7 @@ describe('lift eval', () => {
     const { calls, status } = await lift([
       'repo',
       ...['--arms', 'lift,base', '--adapter-kind', 'lora,gatedMemory', '--adapter-of', 'other', '--minutes', '0.5'],
+      ...['--method', 'anchors,self-study'],
       ...['--epochs', '3', '--probes', '40', '--needles', '0', '--seed', '7', '--questions', 'set.jsonl'],
     ]);
     expect(status).toBe(0);
@@ -34,6 +35,7 @@ describe('lift eval', () => {
       {
         arms: ['lift', 'base'],
         adapterKinds: ['lora', 'gatedMemory'],
+        method: ['anchors', 'self-study'],
         adapterOf: join(root, 'other'),
         minutes: 0.5,
         epochs: 3,
@@ -44,6 +46,19 @@ describe('lift eval', () => {
       },
     ]);
     expect((await lift(['repo'])).calls[0]!.parameters[1]).toEqual({});
+  });
+
+  test('takes methods that go together, or none', async () => {
+    const none = await lift(['repo', '--method', 'none']);
+    expect(none.calls[0]!.parameters[1]).toEqual({ method: [] });
+    for (const [names, message] of [
+      ['anchors,magic', /There is no magic; there are anchors, distractors/],
+      ['distillation', /distillation is about what self-study writes: name both/],
+    ] as const) {
+      const { status, stderr, opened } = await lift(['repo', '--method', names]);
+      expect([names, status === 0, opened]).toEqual([names, false, []]);
+      expect(stderr).toMatch(message);
+    }
   });
 
   test('prints one JSON object for scripts, all of it', async () => {

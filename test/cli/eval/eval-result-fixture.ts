@@ -25,11 +25,13 @@ const training: TrainingResult = {
   name: 'everything',
   adapterKind: 'full',
   lessons: 'everything',
+  method: ['consolidation'],
   folder: '/projects/repo',
   parameters: 2_900_000,
   steps: 120,
   trainedTokens: 98_765,
   seconds: 60.4,
+  cpuSeconds: 118.2,
   peakBytes: 700_000_000,
   curve: [
     { seconds: 0, steps: 0, trainedTokens: 0, exactMatch: 0.05 },

@@ -79,10 +79,13 @@ describe('an evaluation', () => {
       'segments',
       'questions',
       'everything',
+      'distilled',
       'other repository',
     ]);
-    for (const { steps, trainedTokens, seconds, peakBytes, parameters, curve, losses, byFolder } of result.trainings) {
-      for (const value of [steps, trainedTokens, seconds, peakBytes, parameters]) expect(value).toBeGreaterThan(0);
+    for (const training of result.trainings) {
+      const { steps, trainedTokens, seconds, cpuSeconds, peakBytes, parameters, curve, losses, byFolder } = training;
+      for (const value of [steps, trainedTokens, seconds, cpuSeconds, peakBytes, parameters])
+        expect(value).toBeGreaterThan(0);
       expect(curve[0]).toMatchObject({ seconds: 0, steps: 0, trainedTokens: 0 });
       expect(curve.at(-1)).toMatchObject({ seconds, steps, trainedTokens });
       expect(curve.length).toBeGreaterThan(5);
@@ -90,7 +93,7 @@ describe('an evaluation', () => {
       expect(losses.length).toBeLessThanOrEqual(200);
       expect(byFolder.map(({ path }) => path).sort()).toEqual(['', 'src']);
     }
-    const [, , everything, wrong] = result.trainings;
+    const [, , everything, , wrong] = result.trainings;
     expect(everything!.nextTokenAccuracy).toBeGreaterThan(result.base.nextTokenAccuracy + 0.1);
     expect(everything!.nextTokenAccuracy).toBeGreaterThan(wrong!.nextTokenAccuracy);
     expect(everything!.general).not.toEqual(result.base.general);
