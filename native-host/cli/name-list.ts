@@ -1,6 +1,6 @@
 /** Options that take names with commas between them. */
 import { InvalidArgumentError, Option } from 'commander';
-import { type MethodName, methodDescriptions, methodNames, methodOf, usualMethod } from '../train/method.ts';
+import { type MethodName, methodDescriptions, methodNames, methodOf, usualMethod } from '../study/method.ts';
 
 /** For commander. */
 export function listOf<T extends string>(allowed: readonly T[]): (text: string) => T[] {

@@ -5,9 +5,9 @@ import type { Device } from '../runtime/device.ts';
 import type { AdapterFolder } from '../store/adapter-folder.ts';
 import type { BudgetShare } from '../train/corpus-recipe.ts';
 import type { LiftProgress, LiftResult } from '../train/lift.ts';
-import type { MethodName } from '../train/method.ts';
 import type { Recipe } from '../train/recipe.ts';
 import { Absorption } from './absorption.ts';
+import type { MethodName } from './method.ts';
 import { type Repository, readRepository, scanCacheFile } from './repository.ts';
 
 export interface AbsorbRequest {

@@ -12,13 +12,13 @@ import {
   startPosition,
 } from '../train/lift.ts';
 import { type Lesson, questionLesson } from '../train/material.ts';
-import { methodOf } from '../train/method.ts';
 import type { Recipe } from '../train/recipe.ts';
 import type { TrainerState } from '../train/trainer.ts';
 import type { AbsorbRequest } from './absorb.ts';
 import { fullCurriculum, refreshCurriculum } from './curriculum.ts';
 import type { Interrupted, Work } from './interrupted.ts';
 import { dirtyPaths, emptyLedger, type Ledger, planLessons, unlearnedSpans, withKnown } from './ledger.ts';
+import { methodOf } from './method.ts';
 import type { Knowledge, Repository } from './repository.ts';
 import type { EpochBegun } from './teaching.ts';
 

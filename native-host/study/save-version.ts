@@ -2,8 +2,8 @@
 import type { AdapterLayout } from '../model/adapter-layout.ts';
 import type { AdapterFolder } from '../store/adapter-folder.ts';
 import type { LoadedVersion } from '../store/version-file.ts';
-import type { Method } from '../train/method.ts';
 import { type Ledger, removeUnnamedLedgers, writeLedger } from './ledger.ts';
+import type { Method } from './method.ts';
 import type { Repository } from './repository.ts';
 
 export interface TrainedVersion {

@@ -4,9 +4,9 @@ import type { BaseModel } from '../model/open-model.ts';
 import type { Device } from '../runtime/device.ts';
 import type { Curriculum } from '../train/lift.ts';
 import type { Lesson, ShownTexts } from '../train/material.ts';
-import type { Method } from '../train/method.ts';
 import type { Recipe } from '../train/recipe.ts';
 import { anchorLessons, withAnchors } from './anchors/anchors.ts';
+import type { Method } from './method.ts';
 import { StudyCache } from './self-study/cache.ts';
 import { passagesOf, SelfStudy } from './self-study/self-study.ts';
 

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Device } from '../../native-host/runtime/device.ts';
 import { absorb } from '../../native-host/study/absorb.ts';
+import { type MethodName, methodOf } from '../../native-host/study/method.ts';
 import { readRepository } from '../../native-host/study/repository.ts';
 import { shownTexts } from '../../native-host/study/shown-texts.ts';
 import { Teaching, type TeachingMaterial } from '../../native-host/study/teaching.ts';
 import type { Curriculum } from '../../native-host/train/lift.ts';
-import { type MethodName, methodOf } from '../../native-host/train/method.ts';
 import { recipeFor } from '../../native-host/train/recipe.ts';
 import { moduleText, StudyFixture, smallRepository, writeTo } from './study-fixture.ts';
 

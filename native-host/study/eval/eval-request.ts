@@ -1,6 +1,6 @@
 /** What is asked of an evaluation, and what it reports on the way. */
 import type { AdapterKind } from '../../model/adapter-layout.ts';
-import type { MethodName } from '../../train/method.ts';
+import type { MethodName } from '../method.ts';
 import type { ArmName } from './arms.ts';
 import type { ReferenceQuestion } from './reference-questions.ts';
 

@@ -1,6 +1,6 @@
 /** What an evaluation measured, as `lift eval --json` prints it. Fields are added, and never change their meaning. */
 import type { AdapterKind } from '../../model/adapter-layout.ts';
-import type { MethodName } from '../../train/method.ts';
+import type { MethodName } from '../method.ts';
 import type { ArmName } from './arms.ts';
 import type { Interval } from './bootstrap.ts';
 import type { GeneralAbility } from './general-ability.ts';
