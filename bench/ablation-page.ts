@@ -92,10 +92,11 @@ export async function writeAblation(file: string, run: AblationRun): Promise<voi
 
 const introduction = `# What each part of the method adds
 
-Each part is a switch of \`lift absorb\` and \`lift eval\` (\`--method\`); what does not earn its time is off. Every row is a training of its
-own, from zero and with as many steps, on a package that the model has never seen; probes are
-questions in wordings that training never uses. General: by how much the mean −log p a token of texts that no repository holds is
-above the base's, in nats. The base's own writing counts among the seconds. Intervals hold 95 % of resampled means; two trainings with different seeds differ, too.
+Each part is a switch of \`lift absorb\` and \`lift eval\` (\`--method\`). Every row is a training of its own, from zero and with as many
+steps, on a package that the model has never seen; probes are questions in wordings that training never uses. General: by how much the
+mean −log p a token of texts that no repository holds is above the base's, in nats. The base's own writing counts among the seconds;
+where the machine does other work meanwhile, processor seconds of all cores together tell more. Intervals hold 95 % of resampled means;
+two trainings that differ in their order alone differ by some points, too.
 `;
 
 function sectionOf(run: AblationRun): string {
