@@ -1,4 +1,4 @@
-/** What an absorption can do beside learning segments and questions. Each is a switch; what earns its time is on. */
+/** What an absorption can do beside learning segments and questions. Each is a switch. */
 
 export const methodNames = ['anchors', 'distractors', 'self-study', 'distillation', 'consolidation'] as const;
 
@@ -15,7 +15,7 @@ export const methodDescriptions: Readonly<Record<MethodName, string>> = {
   consolidation: 'after many changes everything is absorbed anew',
 };
 
-/** What bench/ABLATION.md found to earn its time. */
+/** bench/ABLATION.md says what each is worth. Anchors are worth their time; their memory was not measured with large models. */
 export const usualMethod: readonly MethodName[] = ['consolidation'];
 
 /** Errors: RangeError where one lacks what it builds on. */
