@@ -1,13 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { openStore } from '../../native-host/store/adapter-store.ts';
 import { DiskFullError } from '../../native-host/store/store-error.ts';
 import { absorb } from '../../native-host/study/absorb.ts';
 import { startChild } from '../store/store-fixture.ts';
+import { type BundledChild, bundleChild } from './bundled-child.ts';
 import { moduleText, StudyFixture, writeTo } from './study-fixture.ts';
 
 // Only there to end a hang; a busy machine may take its time.
@@ -35,28 +34,17 @@ writeSync(1, 'absorbed\\n');
 process.exit(0);
 `;
 
-const root = fileURLToPath(new URL('../../', import.meta.url));
 const workerFile = new URL('../../dist/worker.js', import.meta.url).href;
 let fixture: StudyFixture;
-let bundleFolder: string;
+let program: BundledChild;
 
 beforeAll(async () => {
   fixture = await StudyFixture.open();
-  // Beside the installed packages, which stay outside the bundle as they do in the product.
-  bundleFolder = await mkdtemp(join(root, 'node_modules', '.test-study-'));
-  await build({
-    stdin: { contents: childSource, resolveDir: root, loader: 'js' },
-    outfile: join(bundleFolder, 'child.mjs'),
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    packages: 'external',
-    logLevel: 'error',
-  });
+  program = await bundleChild(childSource);
 });
 afterAll(async () => {
   await fixture.close();
-  await rm(bundleFolder, { recursive: true, force: true });
+  await program.remove();
 });
 
 const littleRepository = { 'src/alpha.ts': moduleText('alpha', 1), 'src/bravo.ts': moduleText('bravo', 2) };
@@ -71,7 +59,7 @@ test('30 kills at random moments: the adapter loads, and the next absorption goe
     const adapter = openStore(storeFolder).adapter(folder, fixture.model.key);
     const before = await adapter.loadCheckpoint();
     const args = [workerFile, join(fixture.path, 'model'), join(fixture.path, 'cache'), storeFolder, folder, '12'];
-    const { child, lines, ended } = startChild(join(bundleFolder, 'child.mjs'), args);
+    const { child, lines, ended } = startChild(program.file, args);
     let over = false;
     void ended.then(() => {
       over = true;

@@ -1,9 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { startChild } from '../store/store-fixture.ts';
+import { type BundledChild, bundleChild } from './bundled-child.ts';
 import { StudyFixture, smallMonorepo } from './study-fixture.ts';
 
 // Only there to end a hang; a busy machine may take its time.
@@ -35,28 +33,17 @@ writeSync(1, 'absorbed\\n');
 process.exit(0);
 `;
 
-const root = fileURLToPath(new URL('../../', import.meta.url));
 const workerFile = new URL('../../dist/worker.js', import.meta.url).href;
 let fixture: StudyFixture;
-let bundleFolder: string;
+let program: BundledChild;
 
 beforeAll(async () => {
   fixture = await StudyFixture.open();
-  // Beside the installed packages, which stay outside the bundle as they do in the product.
-  bundleFolder = await mkdtemp(join(root, 'node_modules', '.test-packages-'));
-  await build({
-    stdin: { contents: childSource, resolveDir: root, loader: 'js' },
-    outfile: join(bundleFolder, 'child.mjs'),
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    packages: 'external',
-    logLevel: 'error',
-  });
+  program = await bundleChild(childSource);
 });
 afterAll(async () => {
   await fixture.close();
-  await rm(bundleFolder, { recursive: true, force: true });
+  await program.remove();
 });
 
 test('killed in one package after another: those before it are not trained again, and the end is the same', async () => {
@@ -65,7 +52,7 @@ test('killed in one package after another: those before it are not trained again
   const order = (await fixture.absorbFolder(other, { epochs: 3, packages: 'each' })).packages.map((one) => one.package);
   const args = [workerFile, join(fixture.path, 'model'), join(fixture.path, 'cache'), fixture.store.root, folder];
   for (const [index, name] of order.entries()) {
-    const { child, lines, ended } = startChild(join(bundleFolder, 'child.mjs'), args);
+    const { child, lines, ended } = startChild(program.file, args);
     // Two steps into the package, or in the last, to the end.
     const isLast = index === order.length - 1;
     const isReached = () => (isLast ? lines.includes('absorbed') : lines.filter((line) => line === name).length >= 2);
