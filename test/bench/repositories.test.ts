@@ -110,7 +110,7 @@ describe('the page of what absorbing gives', () => {
     for (const table of tables) expect(new Set(table.map((row) => row.split('|').length)).size).toBe(1);
     expect(page).toContain('| edit (saturated) | 9 | 4,000 | 5.3 | 100.0 % / 50.0 % of 3 | – |');
     expect(page).toContain('- flask@3.1.3 could not be fetched: no network');
-    expect(page).toContain('`node dist/bench-repositories.js --minutes 1`');
+    expect(page).toContain('`node dist/bench-repositories.js --steps 100`');
     expect(absorptionPage({ ...run, repositories: [], missing: [] })).not.toContain('|');
   });
 });
