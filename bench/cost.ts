@@ -28,7 +28,7 @@ const { values: options } = parseArgs({
     /** Lengths that are trained, as many batches of each as one epoch has. */
     trained: { type: 'string', default: '1024,4096' },
     /** Epochs that an absorption takes. */
-    epochs: { type: 'string', default: '12' },
+    epochs: { type: 'string', default: '6' },
     /** What the process that measures one does: read:<tokens> or train:<tokens>. */
     one: { type: 'string' },
   },

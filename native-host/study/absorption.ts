@@ -128,7 +128,10 @@ export class Absorption {
       clock: this.clock,
     };
     const teaching = await Teaching.open(this.device, this.model, this.method, material, signal);
-    const trainer = await Trainer.open(this.device, this.model, this.layout, plan.state);
+    const trainer = await Trainer.open(this.device, this.model, this.layout, plan.state).catch(async (error) => {
+      await teaching.close();
+      throw error;
+    });
     try {
       const visits = new Visits(lessons, before);
       const recall = new TrainingRecall(this.model, repository, this.recipe, plan, visits, trainer, signal);

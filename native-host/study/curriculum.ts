@@ -23,8 +23,9 @@ export interface FullOptions {
  * Everything, each question in several wordings. The lessons come in order of importance, and so does the first epoch.
  * One pass teaches little: of a large corpus the most important part is gone through several times, then a part twice
  * as large that holds it, and so on to the whole. Whenever that is stopped, what matters most is known well.
- * Segments overlap, each token being in two or three of them: of each document an epoch visits every third, the next one
- * others, and each is nearly all of the text. What that saves is better spent on questions: bench/RESULTS.md.
+ * Segments overlap, each token being in two or three of them: of each document an early epoch visits every third, the next
+ * one others, and each is nearly all of the text. What that saves goes to questions, which are known first; later epochs
+ * visit all segments and ask less.
  */
 export function fullCurriculum(
   lessons: readonly Lesson[],
@@ -35,16 +36,21 @@ export function fullCurriculum(
   const epochsOfParts = parts.length * epochsOfPart;
   const overlap = Math.round(recipe.segmentLength / recipe.stride);
   const rounds = byParts ? overlap : 1;
+  const earlyEpochs = byParts ? epochsOfParts + earlyEpochsOf(recipe) : 0;
   const isInRound = roundsOf(ofKind(lessons, 'segment'), rounds);
-  const roundsBegin = (number: number) =>
-    number < epochsOfParts ? number - (number % epochsOfPart) : Math.min(number, epochsOfParts);
+  const roundsBegin = (number: number) => {
+    if (number < epochsOfParts) return number - (number % epochsOfPart);
+    return number < earlyEpochs ? epochsOfParts : number;
+  };
   const visitsOf = (number: number, withQuestions: boolean): Lesson[] => {
     const part = parts[Math.floor(number / epochsOfPart)];
     let visited = part === undefined ? lessons : lessons.filter(({ path }) => part.has(path));
     if (number < rounds) visited = visited.filter((lesson) => !known.has(lesson));
     const round = (number - roundsBegin(number)) % rounds;
-    const segments = ofKind(visited, 'segment').filter((segment) => isInRound(segment, round));
-    return withQuestions ? [...segments, ...asked(visited, recipe.wordingsPerEpoch)] : segments;
+    const isEarly = number < earlyEpochs;
+    const segments = ofKind(visited, 'segment').filter((segment) => !isEarly || isInRound(segment, round));
+    const wordings = isEarly ? recipe.wordingsInEarlyEpochs : recipe.wordingsPerEpoch;
+    return withQuestions ? [...segments, ...asked(visited, wordings)] : segments;
   };
   return {
     epochsOfParts,
@@ -60,6 +66,14 @@ export function fullCurriculum(
 }
 
 const tokensOfFirstPart = 64_000;
+/** How often the early epochs go through everything. */
+const timesInRounds = 2;
+
+/** How many epochs visit a part of the segments, and ask more. */
+export function earlyEpochsOf({ segmentLength, stride }: Recipe): number {
+  return timesInRounds * Math.round(segmentLength / stride);
+}
+
 /** Which of several rounds visit a segment: each round some of every document, all rounds everything. */
 function roundsOf(segments: readonly Lesson[], rounds: number): (segment: Lesson, round: number) => boolean {
   const counts = new Map<string, number>();

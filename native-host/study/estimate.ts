@@ -8,10 +8,13 @@ import { pack } from '../train/packing.ts';
 import { kindFor, type Recipe } from '../train/recipe.ts';
 import { Trainer } from '../train/trainer.ts';
 import type { AbsorbRequest, FitToMemory } from './absorb.ts';
+import { earlyEpochsOf } from './curriculum.ts';
 import type { Repository } from './repository.ts';
 
 /** A question with its answer and the chat form around both, as the embedded model's tokenizer counts them. */
 const tokensOfQuestion = 50;
+/** For each thousand tokens: packages of npm have 15 to 17. */
+const usualQuestions = 17;
 /** Absorbing seldom needs more: by then another epoch gains too little. */
 const usualEpochs = 12;
 const trialSteps = 3;
@@ -45,12 +48,18 @@ export async function estimateAbsorption(
   };
 }
 
-/** Tokens that so many epochs over a corpus of so many train: segments of nearly all of it, and questions in several wordings. */
+/**
+ * Tokens that so many epochs over a corpus of so many train: early ones segments of nearly all of it and questions in many
+ * wordings, later ones all segments, which overlap, and fewer wordings.
+ */
 export function tokensOfEpochs(recipe: Recipe, tokenCount: number, epochs: number): number {
-  const { segmentLength, stride, questionsPerThousandTokens, wordingsPerEpoch } = recipe;
-  const asked = (tokenCount / 1000) * questionsPerThousandTokens * wordingsPerEpoch;
-  const ofSegments = (tokenCount * segmentLength) / stride / Math.round(segmentLength / stride);
-  return epochs * (ofSegments + asked * tokensOfQuestion);
+  const { segmentLength, stride, questionsPerThousandTokens, wordingsPerEpoch, wordingsInEarlyEpochs } = recipe;
+  const overlap = segmentLength / stride;
+  const asked = tokensOfQuestion * (Math.min(usualQuestions, questionsPerThousandTokens) / 1000);
+  const early = Math.min(epochs, earlyEpochsOf(recipe));
+  const ofEarly = overlap / Math.round(overlap) + wordingsInEarlyEpochs * asked;
+  const ofLater = overlap + wordingsPerEpoch * asked;
+  return tokenCount * (early * ofEarly + (epochs - early) * ofLater);
 }
 
 async function trainedTokensPerSecond(device: Device, model: BaseModel, recipe: Recipe): Promise<number> {

@@ -19,6 +19,8 @@ export interface Recipe {
   questionsPerThousandTokens: number;
   /** How often a question is asked in an epoch, each time in another wording. */
   wordingsPerEpoch: number;
+  /** The same while an epoch visits a part of the segments. */
+  wordingsInEarlyEpochs: number;
   full: Omit<LiftSettings, 'seed'>;
   fullBudget: LiftBudget;
   refresh: Omit<LiftSettings, 'seed'>;
@@ -46,9 +48,10 @@ export function recipeFor(parameters: number, window: number, kind?: AdapterKind
     contextTokens,
     answerWeight: 3,
     questionsPerThousandTokens: 40,
-    wordingsPerEpoch: 4,
+    wordingsPerEpoch: 2,
+    wordingsInEarlyEpochs: 4,
     full: { shape, batchesPerStep: tiny ? 1 : 16, learningRate, lastRate: 0.02, segmentShare: 0 },
-    fullBudget: { epochs: 24, minutes: 60, smallestGain: 0.002, enough: 0.99 },
+    fullBudget: { epochs: 20, minutes: 60, smallestGain: 0.003, enough: 0.99 },
     refresh: { shape, batchesPerStep: tiny ? 1 : 4, learningRate: learningRate / 4, lastRate: 0.1, segmentShare: 0 },
     refreshBudget: { epochs: 40, minutes: 2, smallestGain: -1, enough: 1 },
   };

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { fullCurriculum } from '../../native-host/study/curriculum.ts';
+import { earlyEpochsOf, fullCurriculum } from '../../native-host/study/curriculum.ts';
 import type { Lesson } from '../../native-host/train/material.ts';
 import { recipeFor } from '../../native-host/train/recipe.ts';
 
@@ -35,7 +35,7 @@ test('a corpus of ordinary size is gone through in order, then as it comes', () 
   expect(first.visits).toEqual(lessons.slice(0, 20));
   const later = epoch(1, true, uniform);
   expect(later.inOrder).toBe(false);
-  expect(later.visits.filter(({ kind }) => kind === 'question')).toHaveLength(20 * recipe.wordingsPerEpoch);
+  expect(later.visits.filter(({ kind }) => kind === 'question')).toHaveLength(20 * recipe.wordingsInEarlyEpochs);
 });
 
 test('of a large one the most important part comes first, then ever larger ones that hold it, then everything', () => {
@@ -47,7 +47,7 @@ test('of a large one the most important part comes first, then ever larger ones 
   expect(epochs.map(({ isWhole }) => isWhole)).toEqual(sizes.map((_, i) => i === sizes.length - 1));
   for (const { visits } of epochs) expect(visits.some(({ path }) => path === 'document0')).toBe(true);
   const { visits } = epoch(3, true, uniform);
-  expect(visits.filter(({ kind }) => kind === 'question')).toHaveLength(128 * recipe.wordingsPerEpoch);
+  expect(visits.filter(({ kind }) => kind === 'question')).toHaveLength(128 * recipe.wordingsInEarlyEpochs);
 });
 
 test('each epoch visits some segments of every document, every third of a long one, and three epochs all', () => {
@@ -65,7 +65,19 @@ test('each epoch visits some segments of every document, every third of a long o
   expect(segmentsOf(2)).toEqual([long[2], long[5], short, two[0]]);
   expect(segmentsOf(3)).toEqual(segmentsOf(0));
   expect([0, 1, 2, 3].map((number) => epoch(number, true, uniform).isWhole)).toEqual([false, false, true, true]);
-  expect([0, 1, 7].map(roundsBegin)).toEqual([0, 0, 0]);
+  expect([0, 1, 5, 6, 7].map(roundsBegin)).toEqual([0, 0, 0, 6, 7]);
+});
+
+test('after six early epochs all segments are visited each time, and questions are asked less', () => {
+  const long = Array.from({ length: 7 }, (_, i) => lesson('segment', 'long', 90 * i, 240));
+  const question = lesson('question', 'long', 0, 0);
+  const { epoch } = fullCurriculum([...long, question], recipe, { byParts: true });
+  expect(earlyEpochsOf(recipe)).toBe(6);
+  const visitsOf = (number: number) => epoch(number, true, uniform).visits;
+  const asked = (wordings: number) => Array.from({ length: wordings }, () => question);
+  expect(recipe.wordingsInEarlyEpochs).toBeGreaterThan(recipe.wordingsPerEpoch);
+  expect(visitsOf(5)).toEqual([long[2], long[5], ...asked(recipe.wordingsInEarlyEpochs)]);
+  expect(visitsOf(6)).toEqual([...long, ...asked(recipe.wordingsPerEpoch)]);
 });
 
 test('three epochs of each part of a large corpus visit all its segments', () => {
@@ -75,7 +87,7 @@ test('three epochs of each part of a large corpus visit all its segments', () =>
     new Set(numbers.flatMap((number) => epoch(number, false, uniform).visits)).size;
   expect([segmentsIn([0, 1, 2]), segmentsIn([3, 4, 5])]).toEqual([64, 128]);
   expect(segmentsIn([epochsOfParts, epochsOfParts + 1, epochsOfParts + 2])).toBe(1000);
-  expect([1, 5, 8, epochsOfParts, epochsOfParts + 2].map(roundsBegin)).toEqual([0, 3, 6, 9, 9]);
+  expect([1, 5, 8, 9, 11, 14, 15].map(roundsBegin)).toEqual([0, 3, 6, 9, 9, 9, 15]);
 });
 
 test('who asks for passes gets passes', () => {
