@@ -49,15 +49,32 @@ const straight: Fit = (points) => {
   return (x) => other.y + slope * (x - other.x);
 };
 
-/** Where one session's reading takes as long as training once. */
-export function crossing(reads: Curve, trains: Curve): string {
-  const at = lengths.findIndex((_, i) => reads.points[i]!.y >= trains.points[i]!.y);
-  const before = at - 1;
-  if (at < 0)
-    return `Up to ${lengths.at(-1)! / 1024}k tokens, reading once takes less time than training; training pays when it saves several readings.`;
-  if (before < 0) return 'Training takes less time than reading at every length.';
-  const gap = (i: number) => Math.log(reads.points[i]!.y / trains.points[i]!.y);
-  const share = gap(before) / (gap(before) - gap(at));
-  const tokens = lengths[before]! * 2 ** share;
-  return `The curves cross at about ${Math.round(tokens / 1024)}k tokens: beyond, training once takes less time than reading once.`;
+/** Where reading a text once takes as much as training it, in time and in memory, and how many readings a training is. */
+export function crossings(read: readonly Cost[], trained: readonly Cost[]): string {
+  const points = (costs: readonly Cost[], value: (cost: Cost) => number) =>
+    costs.map((cost) => ({ x: cost.tokens, y: value(cost) }));
+  const seconds = (cost: Cost) => cost.seconds;
+  const megabytes = (cost: Cost) => cost.megabytes;
+  const readTime = quadratic(points(read, seconds));
+  const trainTime = proportional(points(trained, seconds));
+  const time = firstWhere((tokens) => readTime(tokens) >= trainTime(tokens));
+  const readMemory = straight(points(read, megabytes));
+  const trainMemory = straight(points(trained, megabytes));
+  const memory = firstWhere((tokens) => readMemory(tokens) >= trainMemory(tokens));
+  const longest = read.at(-1)!.tokens;
+  const readings = Math.round(trainTime(longest) / readTime(longest));
+  const at = (tokens: number | null) =>
+    tokens === null ? 'nowhere' : `from about ${Math.round(tokens / 1024)}k tokens on`;
+  return (
+    `Reading once takes longer than training once ${at(time)}, and more memory ${at(memory)}, by these curves. ` +
+    `At ${longest / 1024}k tokens, the longest text that was read here, training takes as long as ${readings} readings.`
+  );
+}
+
+const longestSought = 64 * 1024 * 1024;
+
+/** Tokens, to within a hundredth; null where there are none up to many. */
+function firstWhere(isReached: (tokens: number) => boolean): number | null {
+  for (let tokens = lengths[0]!; tokens <= longestSought; tokens *= 1.01) if (isReached(tokens)) return tokens;
+  return null;
 }

@@ -16,7 +16,7 @@ import { pack } from '../native-host/train/packing.ts';
 import { recipeFor } from '../native-host/train/recipe.ts';
 import { Trainer } from '../native-host/train/trainer.ts';
 import { figure, lastLine, run } from './command.ts';
-import { type Cost, crossing, curveOf, lengths, proportional, quadratic } from './cost-curves.ts';
+import { type Cost, crossings, curveOf, lengths, proportional, quadratic } from './cost-curves.ts';
 import { type Curve, picture } from './cost-picture.ts';
 import { writeSection } from './results.ts';
 
@@ -146,7 +146,7 @@ async function report(read: Cost[], trained: Cost[]): Promise<void> {
     '| --- | ---: | ---: | ---: | ---: |',
     ...rows,
     '',
-    crossing(reads.time, trains.time),
+    crossings(read, trained),
     '',
     '![Time](cost-time.svg)',
     '',
