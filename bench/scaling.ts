@@ -1,5 +1,5 @@
 // `node dist/bench-scaling.js [--sizes 10000,20000,…]`: how time and memory grow with the corpus, written to
-// bench/RESULTS.md. The corpora are sources of installed packages; one epoch of segments and one of segments and questions
+// bench/RESULTS.md. The corpora are sources of installed packages; two epochs of segments and questions
 // each.
 import { cp, mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -87,8 +87,8 @@ try {
     console.log(rows.at(-1));
   }
   await writeSection('scaling', [
-    `Command: \`node dist/bench-scaling.js --sizes ${options.sizes}\`. Embedded model, cpu; one epoch of segments and`,
-    'one with questions, from scan to saved version. What becomes of a million tokens: bench/SCALE.md.',
+    `Command: \`node dist/bench-scaling.js --sizes ${options.sizes}\`. Embedded model, cpu; two epochs of segments and`,
+    'questions, from scan to saved version. What becomes of a million tokens: bench/SCALE.md.',
     '',
     '| tokens | documents | seconds | seconds a token, relative to the first row | absorbed | peak memory so far, MB |',
     '|---|---|---|---|---|---|',
