@@ -1,6 +1,7 @@
 /**
- * LIFT itself: the corpus is fine-tuned into an adapter, segments first and then segments and questions together, with
- * one optimizer. Sources: Mao et al., "LIFT: Improving Long Context Understanding Through Long Input Fine-Tuning".
+ * LIFT itself: the corpus is fine-tuned into an adapter, segments and questions together, after segments alone where the
+ * settings say so, with one optimizer. Sources: Mao et al., "LIFT: Improving Long Context Understanding Through Long Input
+ * Fine-Tuning", which has both stages.
  */
 import { setImmediate } from 'node:timers/promises';
 import { shuffled, uniformNumbers } from '../model/random.ts';
