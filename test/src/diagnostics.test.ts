@@ -18,7 +18,7 @@ beforeAll(() => {
 afterAll(() => rmSync(logs, { recursive: true }));
 
 function open() {
-  openWindow('/work/payroll');
+  openWindow('/repositories/payroll');
   const fake = fakeContext();
   const packageJSON = {
     version: '1.2.3',
@@ -29,12 +29,18 @@ function open() {
 }
 
 describe('diagnostics', () => {
-  beforeEach(() => openWindow('/work/payroll'));
+  beforeEach(() => openWindow('/repositories/payroll'));
 
   it('say what is needed to help, and nothing of what is private', async () => {
     const { context, host, folders } = open();
-    Object.assign(editor.settings, { 'lift.model': '/work/payroll/models/x', 'lift.exclude': ['payroll/**', 'b'] });
-    Object.assign(host.state, { phase: 'failed', message: 'cannot open /work/payroll/models/x: no config.json' });
+    Object.assign(editor.settings, {
+      'lift.model': '/repositories/payroll/models/x',
+      'lift.exclude': ['payroll/**', 'b'],
+    });
+    Object.assign(host.state, {
+      phase: 'failed',
+      message: 'cannot open /repositories/payroll/models/x: no config.json',
+    });
     Object.assign(folders.all[0]!.state, {
       message: 'reading "salary.ts" failed',
       skipped: [

@@ -51,7 +51,7 @@ describe('the report of an evaluation', () => {
     const [question] = evalResult.questions;
     const result: EvalResult = {
       ...evalResult,
-      folder: `/work/${hostile}`,
+      folder: `/repositories/${hostile}`,
       adapterOf: hostile,
       model: hostile,
       arms: [{ ...arm!, name: hostile, byStratum: { [hostile]: arm!.probes } }],
