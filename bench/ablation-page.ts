@@ -1,8 +1,8 @@
 // bench/ABLATION.md: a section for each model, between two marker comments; a run rewrites that of its model.
 import { readFile, writeFile } from 'node:fs/promises';
-import { cpus } from 'node:os';
 import { bootstrapDifference, bootstrapMean } from '../native-host/study/eval/bootstrap.ts';
 import type { EvalResult } from '../native-host/study/eval/eval-result.ts';
+import { machineAndDay } from './results.ts';
 
 export interface AblationPart {
   name: string;
@@ -100,14 +100,13 @@ two trainings that differ in their order alone differ by some points, too.
 `;
 
 function sectionOf(run: AblationRun): string {
-  const machine = `${cpus()[0]?.model.trim()}, ${cpus().length} cores, Node ${process.version}, ${new Date().toISOString().slice(0, 10)}`;
   const [first] = run.measured;
   const base = first?.part.arms.includes('base')
     ? `Without training: exact match ${percent(meanOf(exactOf(first.result, 'base')))}, next token ${percent(first.result.base.nextTokenAccuracy)}.`
     : '';
   return [
     `## ${run.model}`,
-    `${run.package}, ${run.steps} steps for each training. \`${run.command}\`. ${machine}.`,
+    `${run.package}, ${run.steps} steps for each training. \`${run.command}\`. ${machineAndDay()}.`,
     ...(base === '' ? [] : [base]),
     table(head, ablationRows(run)),
   ].join('\n\n');

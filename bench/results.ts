@@ -6,13 +6,17 @@ import { fileURLToPath } from 'node:url';
 // Relative to the bundle in dist/.
 const file = fileURLToPath(new URL('../bench/RESULTS.md', import.meta.url));
 
+/** What measured, and when. */
+export function machineAndDay(): string {
+  return `${cpus()[0]?.model.trim()}, ${cpus().length} cores, Node ${process.version}, ${new Date().toISOString().slice(0, 10)}`;
+}
+
 /** Replaces the section of that name, or adds it at the end. The machine and the day are written above it. */
 export async function writeSection(name: string, lines: readonly string[]): Promise<void> {
   const before = await readFile(file, 'utf8').catch(() => '# Results\n');
   const start = `<!-- ${name} -->`;
   const end = `<!-- end of ${name} -->`;
-  const machine = `${cpus()[0]?.model.trim()}, ${cpus().length} cores, Node ${process.version}, ${new Date().toISOString().slice(0, 10)}`;
-  const section = `${start}\n## ${name[0]!.toUpperCase()}${name.slice(1)}\n\n${machine}\n\n${lines.join('\n')}\n${end}`;
+  const section = `${start}\n## ${name[0]!.toUpperCase()}${name.slice(1)}\n\n${machineAndDay()}\n\n${lines.join('\n')}\n${end}`;
   const from = before.indexOf(start);
   const to = before.indexOf(end);
   const after =

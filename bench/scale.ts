@@ -1,7 +1,7 @@
 // `node dist/bench-scale.js [--minutes 10]`: a repository of a million tokens, on the processor with the embedded model: read,
 // absorbed within so many minutes (stopped at half of them, and gone on), probed, edited and refreshed. Writes bench/SCALE.md.
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { cpus, tmpdir } from 'node:os';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -9,10 +9,12 @@ import { wordingsOf } from '../native-host/corpus/questions/wordings.ts';
 import { embeddedModelFolder } from '../native-host/locations.ts';
 import { openBaseModel } from '../native-host/model/open-model.ts';
 import { openServices } from '../native-host/open-services.ts';
+import { bytesIn } from '../native-host/store/folder-contents.ts';
 import type { AbsorbRequest } from '../native-host/study/absorb.ts';
 import { type MeasuredVersion, measureVersion } from './measured-version.ts';
 import { copyMillion, packagesOfMillion } from './million-corpus.ts';
 import { factsOfFolder } from './repositories/changes.ts';
+import { machineAndDay } from './results.ts';
 
 const { values: options } = parseArgs({ options: { minutes: { type: 'string', default: '10' } } });
 const minutes = Number(options.minutes);
@@ -102,7 +104,7 @@ try {
     () => {},
     new AbortController().signal,
   );
-  const disk = await bytesBelow(join(storeRoot));
+  const disk = await bytesIn(storeRoot);
   const status = (what: string, { told, measured, visited, documents, ...match }: MeasuredVersion) =>
     `| ${what} | ${visited} of ${documents} | ${percent(told)} | ${percent(measured)} | ${percent(match.trained)} | ${percent(match.heldBack)} |`;
   await writeFile(
@@ -110,7 +112,7 @@ try {
     `${[
       '# A million tokens',
       '',
-      `Command: \`node dist/bench-scale.js --minutes ${minutes}\`. ${cpus()[0]?.model.trim()}, ${cpus().length} cores, Node ${process.version}, ${new Date().toISOString().slice(0, 10)}; the embedded model on cpu.`,
+      `Command: \`node dist/bench-scale.js --minutes ${minutes}\`. ${machineAndDay()}; the embedded model on cpu.`,
       `${before.tokens.toLocaleString('en-US')} tokens in ${before.documents.toLocaleString('en-US')} files of ${packagesOfMillion.map(([name]) => name).join(', ')};`,
       'the embedded model was trained on none of them.',
       '',
@@ -151,12 +153,4 @@ async function changeConstant() {
   await writeFile(file, lines.join('\n'));
   const question = wordingsOf(fact).find(({ heldBack }) => heldBack)!.text;
   return { path: fact.path, name: fact.subject, from: fact.answer, to, question };
-}
-
-async function bytesBelow(at: string): Promise<number> {
-  let sum = 0;
-  for (const entry of await readdir(at, { withFileTypes: true, recursive: true })) {
-    if (entry.isFile()) sum += (await stat(join(entry.parentPath, entry.name))).size;
-  }
-  return sum;
 }

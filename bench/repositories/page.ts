@@ -1,8 +1,8 @@
 // bench/ABSORPTION.md from what was measured.
-import { cpus } from 'node:os';
 import { armNames, comparedArms } from '../../native-host/study/eval/arms.ts';
 import { bootstrapDifference, bootstrapMean, type Interval } from '../../native-host/study/eval/bootstrap.ts';
 import type { EvalResult } from '../../native-host/study/eval/eval-result.ts';
+import { machineAndDay } from '../results.ts';
 import type { KnownShare } from './changes.ts';
 
 export interface MeasuredRepository {
@@ -45,10 +45,9 @@ const seed = 1;
 
 export function absorptionPage(run: AbsorptionRun): string {
   const { command, repositories, missing, changes } = run;
-  const machine = `${cpus()[0]?.model.trim()}, ${cpus().length} cores, Node ${process.version}, ${new Date().toISOString().slice(0, 10)}`;
   return `${[
     '# What absorbing gives',
-    `Written by \`${command}\` (after \`npm run build\`), and by nothing else. ${machine}.`,
+    `Written by \`${command}\` (after \`npm run build\`), and by nothing else. ${machineAndDay()}.`,
     'Repositories that the embedded model has never seen (`scripts/pretrain/excluded.ts`), each with adapters trained for this alone. ' +
       'Probes are questions whose answers are true by construction, in wordings that training never uses; answers are greedy. ' +
       'Every training has the same number of steps. `wrong` is the adapter of the next repository of the list. Intervals hold 95 % of resampled means.',
