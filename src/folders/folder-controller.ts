@@ -100,7 +100,7 @@ export class FolderController implements AbsorbedFolder {
 
   async pause(): Promise<void> {
     if (this.running === null) return;
-    if (!this.running.editsOnly) this.remember('paused');
+    this.remember('paused');
     await this.running.absorption.pause();
   }
 
@@ -109,7 +109,7 @@ export class FolderController implements AbsorbedFolder {
       if (this.known.phase === 'paused') await this.begin(true);
       return;
     }
-    if (!this.running.editsOnly) this.remember('running');
+    this.remember('running');
     await this.running.absorption.resume();
   }
 
@@ -190,14 +190,13 @@ export class FolderController implements AbsorbedFolder {
       },
       elsewhereMilliseconds,
     });
-    // What takes seconds is not gone on with as an absorption of everything.
-    if (!editsOnly) this.remember('running');
     const resting = services.hold.watch();
     const ended = absorption.run().then(
       (end) => this.ended(end),
       (error) => this.failed(error),
     );
     this.running = { absorption, editsOnly, ended: ended.finally(() => resting.dispose()) };
+    this.remember('running');
     return this.running.ended;
   }
 
@@ -299,13 +298,14 @@ export class FolderController implements AbsorbedFolder {
   }
 
   private get wanted(): RememberedFolder['wanted'] {
-    if (this.running?.editsOnly) return null;
     if (this.running !== null) return this.running.absorption.isPaused ? 'paused' : 'running';
     return this.known.phase === 'paused' ? 'paused' : null;
   }
 
   private remember(wanted: RememberedFolder['wanted']): void {
-    this.services.memory.keep(this.known, wanted).catch((error) => {
+    // What takes seconds is not gone on with as an absorption of everything.
+    const lasting = this.running?.editsOnly ? null : wanted;
+    this.services.memory.keep(this.known, lasting).catch((error) => {
       this.services.log.warn(`the state of ${this.path} could not be kept: ${error}`);
     });
   }
