@@ -97,6 +97,7 @@ describe('while it absorbs', () => {
     await window.lift.folder('semver').getByRole('button', { name: 'Resume' }).waitFor();
     await window.reload();
     await window.lift.show();
+    await window.lift.showTab('Absorption');
     await window.lift
       .folder('semver')
       .getByText(/^Paused/)
@@ -131,8 +132,6 @@ describe('while it answers', () => {
     const host = await theOnlyHost();
     process.kill(host, 'SIGSTOP');
     await window.lift.ask('Where is compareIdentifiers defined?');
-    // What the extension keeps is written a moment after it changed.
-    await window.page.waitForTimeout(2000);
     await window.reload();
     await window.lift.show();
     await window.lift.showTab('Conversation');

@@ -20,8 +20,12 @@ export class Workbench {
     await this.page.locator('.monaco-workbench').waitFor({ timeout: 120_000 });
   }
 
-  /** Reloads the window, as the command of that name does. */
+  /**
+   * Reloads the window, as the command of that name does; not sooner than the workbench has written what extensions and pages
+   * keep, which it does a moment after they ask for it.
+   */
   async reload(): Promise<void> {
+    await this.page.waitForTimeout(2000);
     await this.page.reload({ waitUntil: 'domcontentloaded', timeout: 120_000 });
     await this.page.locator('.monaco-workbench').waitFor({ timeout: 120_000 });
   }
