@@ -1,7 +1,8 @@
-// `node dist/bench-repositories.js [--only semver,tar] [--steps 1200] [--probes 200] [--change-minutes 5] [--questions <folder>]`:
-// what absorbing real repositories gives, written to bench/ABSORPTION.md.
+// `node dist/bench-repositories.js [--only semver,tar] [--steps 1200] [--probes 200] [--change-minutes 5] [--commits 20]
+// [--questions <folder>]`: what absorbing real repositories gives, written to bench/ABSORPTION.md.
 //   `lift eval` of each package, with the next one's adapter as the wrong one, in a process of its own
 //   edits, renames and removals of one of them (none with --change-minutes 0)
+//   the last commits of a day of this project's own history, one after another (none with --commits 0)
 // `--questions`: a folder that may hold <package>.jsonl with reference answers. It takes hours: what the same build measured
 // with the same options stays in .cache, with HTML reports, and is not measured again. `--only` measures some, and leaves
 // the others as they are there.
@@ -12,14 +13,12 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { embeddedModelFolder, workerFile } from '../native-host/locations.ts';
-import { openBaseModel } from '../native-host/model/open-model.ts';
-import { openServices } from '../native-host/open-services.ts';
-import { openOnnxDevice } from '../native-host/runtime/onnx/onnx-device.ts';
 import type { EvalResult } from '../native-host/study/eval/eval-result.ts';
 import { run } from './command.ts';
-import { changes, factsOfChange, factsOfFolder, knownShare } from './repositories/changes.ts';
-import { absorptionPage, type ChangeRun, type MeasuredChange, type MeasuredRepository } from './repositories/page.ts';
+import { changes } from './repositories/changes.ts';
+import { dayOfCommits } from './repositories/history.ts';
+import { measureChanges } from './repositories/measure-changes.ts';
+import { absorptionPage, type ChangeRun, type MeasuredRepository } from './repositories/page.ts';
 import { type FetchedRepository, fetchRepository, measuredPackages } from './repositories/repositories.ts';
 
 const { values } = parseArgs({
@@ -29,10 +28,14 @@ const { values } = parseArgs({
     steps: { type: 'string', default: '1200' },
     probes: { type: 'string', default: '200' },
     'change-minutes': { type: 'string', default: '5' },
+    commits: { type: 'string', default: '20' },
     questions: { type: 'string' },
   },
 });
 const changeMinutes = Number(values['change-minutes']);
+const mostCommits = Number(values.commits);
+/** Of this project: as large as a package that is measured. */
+const replayedFolders = ['native-host/train', 'native-host/generate'];
 // Relative to the bundle in dist/.
 const projectFile = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 const cache = projectFile('.cache/bench');
@@ -52,14 +55,14 @@ try {
     if (typeof found === 'string') missing.push(`${wanted.name}: ${found}`);
     else fetched.push(found);
   }
-  let changed: ChangeRun | null = null;
+  const changeRuns: ChangeRun[] = [];
   const write = async () => {
     const repositories: MeasuredRepository[] = [];
     for (const { name, version } of fetched) {
       const result = await keptResult<EvalResult>(name, optionsOf(name));
       if (result !== null) repositories.push({ name, version, result });
     }
-    const page = absorptionPage({ command: thisCommand(), repositories, missing, changes: changed });
+    const page = absorptionPage({ command: thisCommand(), repositories, missing, changeRuns });
     await writeFile(projectFile('bench/ABSORPTION.md'), page);
   };
   for (const [i, one] of fetched.entries()) {
@@ -67,13 +70,16 @@ try {
     await evaluate(one, fetched[(i + 1) % fetched.length]!);
     await write();
   }
-  const semver = fetched.find(({ name }) => name === 'semver');
-  if (semver !== undefined && changeMinutes > 0) {
-    const options = ['--change-minutes', String(changeMinutes)];
-    changed = await keptResult<ChangeRun>('changes', options);
-    if (changed === null) {
-      changed = await measureChanges(semver, changeMinutes);
-      await keep('changes', options, changed);
+  if (changeMinutes > 0) {
+    const changedOptions = ['--change-minutes', String(changeMinutes)];
+    const semver = fetched.find(({ name }) => name === 'semver');
+    if (semver !== undefined)
+      changeRuns.push(await keptOrMeasured('changes', changedOptions, () => measureSemver(semver)));
+    if (mostCommits > 0) {
+      const options = [...changedOptions, '--commits', String(mostCommits)];
+      const replayed = await keptOrMeasured('commits', options, measureCommits);
+      if (replayed === null) missing.push('a day of commits: this folder has no history of Git');
+      else changeRuns.push(replayed);
     }
   }
   await write();
@@ -83,9 +89,10 @@ try {
 
 /** Without the name of a folder, which says nothing elsewhere. */
 function thisCommand(): string {
-  const { steps, probes, questions } = values;
+  const { steps, probes, questions, commits } = values;
   const rest = questions === undefined ? '' : ' --questions <folder>';
-  return `node dist/bench-repositories.js --steps ${steps} --probes ${probes} --change-minutes ${changeMinutes}${rest}`;
+  const changed = `--change-minutes ${changeMinutes} --commits ${commits}`;
+  return `node dist/bench-repositories.js --steps ${steps} --probes ${probes} ${changed}${rest}`;
 }
 
 /** Of `lift eval`, whatever folders it works in. */
@@ -124,63 +131,25 @@ async function keptResult<T>(name: string, options: string[]): Promise<T | null>
   return found.build === build && found.options.join(' ') === options.join(' ') ? found.result : null;
 }
 
-/** Absorbs a copy, then changes and refreshes it again and again. */
-async function measureChanges(
-  { name, version, folder: source }: FetchedRepository,
-  minutes: number,
-): Promise<ChangeRun> {
+async function keptOrMeasured<T>(name: string, options: string[], measure: () => Promise<T>): Promise<T> {
+  const kept = await keptResult<T>(name, options);
+  if (kept !== null) return kept;
+  const result = await measure();
+  if (result !== null) await keep(name, options, result);
+  return result;
+}
+
+async function measureSemver({ name, version, folder: source }: FetchedRepository): Promise<ChangeRun> {
   const folder = join(scratch, 'changed');
-  const storeRoot = join(scratch, 'store');
-  await mkdir(folder);
   await cp(source, folder, { recursive: true });
-  const services = await openServices({ storeRoot, device: 'cpu' });
-  const model = await openBaseModel(embeddedModelFolder(), { folder: join(storeRoot, 'float32'), form: 'F32' });
-  const device = openOnnxDevice('cpu', workerFile);
-  // A refresh takes at most two of the minutes.
-  const absorb = () =>
-    services.absorb(
-      folder,
-      { minutes },
-      {
-        signal: new AbortController().signal,
-        whileRunning: () => Promise.resolve(),
-        onProgress: () => undefined,
-      },
-    );
-  const adapter = services.store.adapter(folder, model.key);
-  try {
-    const first = await absorb();
-    if ((await adapter.loadVersion())?.version.note.whole !== true)
-      throw new Error(
-        `${first.steps} steps in ${minutes} minutes did not go through ${name} once: give more with --change-minutes`,
-      );
-    const measured: MeasuredChange[] = [];
-    for (const change of changes) {
-      const before = await factsOfFolder(model, folder);
-      const versionBefore = (await adapter.loadVersion())!;
-      await change.apply(folder);
-      const { fresh, gone, kept } = factsOfChange(before, await factsOfFolder(model, folder));
-      const started = performance.now();
-      const { steps, trainedTokens, end } = await absorb();
-      const seconds = (performance.now() - started) / 1000;
-      const versionAfter = (await adapter.loadVersion())!;
-      measured.push({
-        name: change.name,
-        steps,
-        trainedTokens,
-        seconds,
-        end,
-        fresh: await knownShare(device, model, versionAfter, fresh),
-        gone: await knownShare(device, model, versionAfter, gone),
-        keptBefore: await knownShare(device, model, versionBefore, kept),
-        keptAfter: await knownShare(device, model, versionAfter, kept),
-      });
-      console.log(JSON.stringify(measured.at(-1)));
-    }
-    const { steps, seconds } = first;
-    return { name: `${name} ${version}`, minutes, steps, seconds, changes: measured };
-  } finally {
-    await services.close();
-    await device.close();
-  }
+  return measureChanges(`${name} ${version}`, folder, join(scratch, 'store'), changeMinutes, changes);
+}
+
+async function measureCommits(): Promise<ChangeRun | null> {
+  const day = await dayOfCommits(projectFile('.'), replayedFolders, mostCommits).catch(() => null);
+  if (day === null) return null;
+  const folder = join(scratch, 'replayed');
+  await day.before(folder);
+  const name = `${replayedFolders.join(' and ')} of this project, the last ${day.commits.length} commits of ${day.day}`;
+  return measureChanges(name, folder, join(scratch, 'store'), changeMinutes, day.commits);
 }

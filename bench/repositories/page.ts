@@ -38,13 +38,13 @@ export interface AbsorptionRun {
   command: string;
   repositories: readonly MeasuredRepository[];
   missing: readonly string[];
-  changes: ChangeRun | null;
+  changeRuns: readonly ChangeRun[];
 }
 
 const seed = 1;
 
 export function absorptionPage(run: AbsorptionRun): string {
-  const { command, repositories, missing, changes } = run;
+  const { command, repositories, missing, changeRuns } = run;
   return `${[
     '# What absorbing gives',
     `Written by \`${command}\` (after \`npm run build\`), and by nothing else. ${machineAndDay()}.`,
@@ -53,7 +53,7 @@ export function absorptionPage(run: AbsorptionRun): string {
       'Every training has the same number of steps. `wrong` is the adapter of the next repository of the list. Intervals hold 95 % of resampled means.',
     'What each part of the method adds: [ABLATION.md](ABLATION.md).',
     ...repositorySections(repositories),
-    ...(changes === null ? [] : changeSection(changes)),
+    ...changeSections(changeRuns),
     ...(missing.length === 0 ? [] : ['## Left out', missing.map((reason) => `- ${reason}`).join('\n')]),
   ].join('\n\n')}\n`;
 }
@@ -154,28 +154,62 @@ function armRow(name: string, results: readonly EvalResult[]): string[] {
   ];
 }
 
-function changeSection({ name, minutes, steps, seconds, changes }: ChangeRun): string[] {
-  const known = ({ facts, trained, heldBack }: KnownShare) =>
-    facts === 0 ? '–' : `${percent(trained)} / ${percent(heldBack)} of ${facts}`;
+function changeSections(runs: readonly ChangeRun[]): string[] {
+  if (runs.length === 0) return [];
   return [
     '## Changes',
-    `${name}, absorbed for ${minutes} minutes (${count(steps)} steps, ${seconds.toFixed(0)} s), then changed and refreshed, one change after another. ` +
-      'Facts that are new, facts that hold no more (by the answer that they had), and facts that a change leaves as they were: ' +
-      'shares that are answered exactly in a wording of training / in a new one.',
+    'A folder is absorbed, then changed and refreshed, one change after another. Facts that are new, facts that hold no more ' +
+      '(by the answer that they had), and facts that a change leaves as they were: shares that are answered exactly in a ' +
+      'wording of training / in a new one. The last line of each table is all changes together: sums, means by fact, and what was ' +
+      'kept before the first and after the last of them.',
+    ...runs.flatMap(changeTable),
+  ];
+}
+
+function changeTable({ name, minutes, steps, seconds, changes }: ChangeRun): string[] {
+  const known = ({ facts, trained, heldBack }: KnownShare) =>
+    facts === 0 ? '–' : `${percent(trained)} / ${percent(heldBack)} of ${facts}`;
+  const row = (label: string, change: Omit<MeasuredChange, 'name' | 'end'>) => [
+    label,
+    count(change.steps),
+    count(change.trainedTokens),
+    change.seconds.toFixed(1),
+    known(change.fresh),
+    known(change.gone),
+    known(change.keptBefore),
+    known(change.keptAfter),
+  ];
+  const all = {
+    steps: sumOf(changes, (change) => change.steps),
+    trainedTokens: sumOf(changes, (change) => change.trainedTokens),
+    seconds: sumOf(changes, (change) => change.seconds),
+    fresh: together(changes.map(({ fresh }) => fresh)),
+    gone: together(changes.map(({ gone }) => gone)),
+    keptBefore: changes[0]!.keptBefore,
+    keptAfter: changes.at(-1)!.keptAfter,
+  };
+  return [
+    `### ${name}`,
+    `Absorbed for ${minutes} minutes: ${count(steps)} steps, ${seconds.toFixed(0)} s.`,
     table(
       ['change', 'steps', 'tokens', 'seconds', 'new, after', 'gone, after', 'kept, before', 'kept, after'],
-      changes.map((change) => [
-        `${change.name} (${change.end})`,
-        count(change.steps),
-        count(change.trainedTokens),
-        change.seconds.toFixed(1),
-        known(change.fresh),
-        known(change.gone),
-        known(change.keptBefore),
-        known(change.keptAfter),
-      ]),
+      [
+        ...changes.map((change) => row(`${change.name.replaceAll('|', '\\|')} (${change.end})`, change)),
+        row('**all**', all),
+      ],
     ),
   ];
+}
+
+function together(shares: readonly KnownShare[]): KnownShare {
+  const facts = sumOf(shares, (share) => share.facts);
+  const mean = (kind: 'trained' | 'heldBack') =>
+    sumOf(shares, (share) => share.facts * share[kind]) / Math.max(1, facts);
+  return { facts, trained: mean('trained'), heldBack: mean('heldBack') };
+}
+
+function sumOf<T>(items: readonly T[], value: (item: T) => number): number {
+  return items.reduce((sum, item) => sum + value(item), 0);
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {

@@ -142,6 +142,17 @@ export class Trainer {
     return { vector: vector!, first: first!, second: second!, step: this.steps };
   }
 
+  /** Goes on from another state; a gradient that was accumulated is dropped. */
+  async restore(state: TrainerState): Promise<void> {
+    const left = [this.parameters, this.first, this.second, this.gradient].filter((tensor) => tensor !== null);
+    this.parameters = await this.device.upload(float32(state.vector));
+    this.first = await this.device.upload(float32(state.first));
+    this.second = await this.device.upload(float32(state.second));
+    this.gradient = null;
+    this.steps = state.step;
+    await this.device.release(left);
+  }
+
   async close(): Promise<void> {
     const tensors = [this.zeros, this.parameters, this.first, this.second, this.gradient].filter(
       (tensor) => tensor !== null,

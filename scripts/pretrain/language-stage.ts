@@ -46,7 +46,7 @@ export function* rowStream(
   for (;;) {
     const rows: { document: ShardDocument; start: number; header: number }[] = [];
     for (const document of documents) {
-      const header = tokens.indexOf(TEXT, document.start) + 1 - document.start;
+      const header = headerLength(tokens, document);
       const room = length - Math.min(header, longestPath);
       const shift = Math.floor(uniform() * room);
       for (let start = document.start + header - shift; start < document.end; start += room) {
@@ -54,12 +54,39 @@ export function* rowStream(
       }
     }
     for (const { document, start, header } of shuffled(rows, uniform)) {
-      const head = headerTokens(tokens.subarray(document.start, document.start + header));
-      const body = tokens.subarray(start, Math.min(start + length - head.length, document.end));
-      const row = [...head, ...body];
-      yield { tokens: row, weights: row.map((_, i) => (i < head.length ? 0 : 1)) };
+      yield rowAt(tokens, document, header, start, length);
     }
   }
+}
+
+/** A row of a document, from any place of it on. */
+export function randomRow(
+  tokens: Uint16Array,
+  document: ShardDocument,
+  length: number,
+  uniform: () => number,
+): TrainingItem {
+  const header = headerLength(tokens, document);
+  const room = Math.max(0, document.end - document.start - header - length / 2);
+  return rowAt(tokens, document, header, document.start + header + Math.floor(room * uniform()), length);
+}
+
+/** The path's tokens and the marks around it. */
+function headerLength(tokens: Uint16Array, { start }: ShardDocument): number {
+  return tokens.indexOf(TEXT, start) + 1 - start;
+}
+
+function rowAt(
+  tokens: Uint16Array,
+  document: ShardDocument,
+  header: number,
+  start: number,
+  length: number,
+): TrainingItem {
+  const head = headerTokens(tokens.subarray(document.start, document.start + header));
+  const body = tokens.subarray(start, Math.min(start + length - head.length, document.end));
+  const row = [...head, ...body];
+  return { tokens: row, weights: row.map((_, i) => (i < head.length ? 0 : 1)) };
 }
 
 /** The path's own tokens, the start of a very long one left out. */
