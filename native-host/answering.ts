@@ -1,7 +1,6 @@
 /** Answers, one after another, with a decoder and an index that are kept for the next question. */
 import type { AskParams, AskResult } from '../protocol/host.ts';
 import { Decoder } from './generate/decode.ts';
-import { LARGEST_TINY_WINDOW } from './generate/prompt.ts';
 import { type KnownFolders, namedPart } from './known-folders.ts';
 import type { BaseModel } from './model/open-model.ts';
 import type { Device } from './runtime/device.ts';
@@ -27,11 +26,6 @@ export class Answering {
     private readonly base: BaseModel,
     private readonly folders: KnownFolders,
   ) {}
-
-  /** Passages of evidence that help this model; a tiny one reads worse than it remembers. */
-  get standardEvidence(): number {
-    return this.base.config.maxPositionEmbeddings <= LARGEST_TINY_WINDOW ? 0 : 4;
-  }
 
   ask(params: AskHostParams, onText: (text: string) => void, signal: AbortSignal): Promise<AskResult> {
     return this.turns.take(() => this.answer(params, onText, signal));
@@ -61,9 +55,8 @@ export class Answering {
     // What no version has learned in this form; of a model without an adapter that is everything, so only what is new.
     const changed = new Set(ledger === null ? this.folders.unsavedPathsIn(repository) : dirtyPaths(ledger, documents));
     const dirty = repository.documents.filter(({ path }) => changed.has(path));
-    const asked = { ...params, evidence: params.evidence ?? this.standardEvidence };
     const lookup = () => this.lookup(repository, signal);
-    const result = await ask(this.base, decoder, lookup, asked, dirty, onText, signal);
+    const result = await ask(this.base, decoder, lookup, params, dirty, onText, signal);
     const version = loaded?.version.version ?? null;
     return { ...result, version, ...(version === null || !answering?.package ? {} : { package: answering.package }) };
   }

@@ -76,10 +76,6 @@ class OpenServices implements Services {
 
   private readonly fitToMemory = (recipe: Recipe) => fittedRecipe(this.device, this.base, recipe);
 
-  get standardEvidence() {
-    return this.answering.standardEvidence;
-  }
-
   get device() {
     return this.onnx.name;
   }

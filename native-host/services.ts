@@ -65,8 +65,6 @@ export interface Services {
   readonly device: DeviceName;
   readonly model: ModelEntry;
   readonly store: Store;
-  /** Passages of evidence that help this model; a tiny one reads worse than it remembers. */
-  readonly standardEvidence: number;
   /** What holds for the folder until this host ends: patterns of files to leave out, in the syntax of .gitignore. */
   configure(folder: string, exclude: readonly string[]): void;
   estimate(folder: string, request: AbsorbFolderRequest, signal: AbortSignal): Promise<AbsorbEstimateResult>;

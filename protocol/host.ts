@@ -297,7 +297,7 @@ export interface AskParams extends FolderParams {
   useAdapter: boolean;
   /** Folder of the package whose adapter is to answer; without it the question's words and the open files say which. */
   package?: string;
-  /** How many passages of evidence are looked up; 0 switches evidence off, and without it there are as many as help the model. */
+  /** How many passages of evidence are looked up; 0 switches evidence off, and without it there are 4. */
   evidence?: number;
   temperature: number;
   topP: number;
@@ -321,6 +321,8 @@ export interface AskResult {
   unknownSymbols: string[];
   /** What the model was shown beside the question, in the order of the prompt, and what had no room. */
   shown: ShownPart[];
+  /** The answer is one without these texts: the model was surer of it than of its answer with them. */
+  fromMemory?: true;
   firstTokenMs: number;
   tokensPerSecond: number;
   /** The adapter's version that answered; null for the base model. */

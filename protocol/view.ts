@@ -170,6 +170,8 @@ export interface Turn {
   unknownSymbols: string[];
   /** What the model was shown beside the question. */
   shown: ShownText[];
+  /** The model was surer of its answer without what it was shown, and this is that answer. */
+  fromMemory?: boolean;
   /** Version of the adapter that answered; null for the base model. */
   version: number | null;
   /** Folder of the package whose adapter that is; absent where it is the adapter of everything. */

@@ -31,7 +31,7 @@ export function addAskCommand(program: Command, context: CliContext): void {
     )
     .option(
       '--evidence <n>',
-      'show so many passages that match the question; 0 for none (default: what helps the model)',
+      'show so many passages that match the question; 0 for none (default: 4)',
       integerFrom(0, 100),
     )
     .option('--temperature <t>', 'how freely to choose words; 0 takes the likeliest', numberFrom(0, 10), 0)
@@ -57,19 +57,19 @@ async function askCommand(
   if (question.trim() === '') throw new UsageError('The question is empty. Write it in quotes after the folder.');
   const openFiles = (options.open ?? []).map((file) => readOpenFile(file, folder, workingFolder));
   const { adapter: useAdapter, temperature, topP, maxTokens } = options;
-  const answer = await withServices(context, options, (services) => {
-    const evidence = options.evidence ?? services.standardEvidence;
-    return services.ask(
+  const answer = await withServices(context, options, (services) =>
+    services.ask(
       {
-        ...{ folder, question, openFiles, useAdapter, evidence, temperature, topP, maxTokens, conversation: [] },
+        ...{ folder, question, openFiles, useAdapter, temperature, topP, maxTokens, conversation: [] },
         ...(options.package === undefined ? {} : { package: options.package }),
+        ...(options.evidence === undefined ? {} : { evidence: options.evidence }),
       },
       (text) => {
         if (!options.json) stdout.write(harmless(text));
       },
       interrupt.signal,
-    );
-  });
+    ),
+  );
   if (!options.json && answer.answer !== '' && !answer.answer.endsWith('\n')) stdout.write('\n');
   printResult(context, options.json, answer, () => sourceLines(answer));
   if (useAdapter && answer.version === null) {
@@ -88,8 +88,8 @@ export function sourceLines({ citations, unknownPaths, unknownSymbols }: AskResu
   return lines.length > 0 ? ['', ...lines] : [];
 }
 
-function speedText({ version, package: named, firstTokenMs, tokensPerSecond }: AskResult): string {
+function speedText({ version, package: named, fromMemory, firstTokenMs, tokensPerSecond }: AskResult): string {
   const whose = named === undefined ? '' : `${named === '.' ? 'what is in no package' : named}, `;
   const who = version === null ? 'base model' : `${whose}version ${version}`;
-  return `(${who}, first token after ${count(firstTokenMs)} ms, ${count(tokensPerSecond)} tokens/s)`;
+  return `(${who}${fromMemory ? ', from memory' : ''}, first token after ${count(firstTokenMs)} ms, ${count(tokensPerSecond)} tokens/s)`;
 }

@@ -39,7 +39,6 @@ function serverFor(services: Services, folder: string, version: string): McpServ
           question,
           openFiles: [],
           useAdapter: true,
-          evidence: services.standardEvidence,
           temperature: 0,
           topP: 1,
           maxTokens: 256,

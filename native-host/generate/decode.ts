@@ -21,7 +21,7 @@ export interface GenerateOptions {
   /** Generation ends before one of these. */
   stopTokens: ReadonlySet<number>;
   signal?: AbortSignal;
-  onToken?: (id: number) => void;
+  onToken?: ((id: number) => void) | undefined;
 }
 
 export interface Generated {
@@ -48,6 +48,7 @@ export class Decoder {
     private readonly cache: DeviceCache,
     /** Most tokens of prompt and answer together. */
     readonly window: number,
+    readonly hasAdapter: boolean,
   ) {}
 
   /** `adapter` null: the base alone. Frozen weights are the same mapped file that training reads. */
@@ -62,7 +63,7 @@ export class Decoder {
     const placed =
       adapter === null ? { tensors: {}, made: [] } : await placeAdapter(device, model, adapter.layout, adapter.vector);
     const cache = await executable.createCache();
-    return new Decoder(device, [executable, ...placed.made], placed.tensors, cache, window);
+    return new Decoder(device, [executable, ...placed.made], placed.tensors, cache, window, adapter !== null);
   }
 
   /** Continues a prompt. What the prompt has in common with the last conversation is not computed again. */

@@ -4,7 +4,7 @@ import type { ChatMessage } from '../model/chat-template.ts';
 import { type ContextText, renderContext } from './context-format.ts';
 import type { Passage } from './evidence.ts';
 import { OUTLINE_HEADING, Packer, type PlacedText, TOKENS_AROUND_MESSAGE } from './prompt-packer.ts';
-import { type Piece, piecesOf, RANK_OF_BACKGROUND } from './prompt-pieces.ts';
+import { type Piece, piecesOf, RANK_OF_BACKGROUND, tellsNews } from './prompt-pieces.ts';
 
 export interface PromptRequest {
   question: string;
@@ -29,6 +29,12 @@ export interface Prompt {
   shown: ShownPart[];
   /** Of the messages, with an allowance for the marks of the chat template. */
   tokens: number;
+  /**
+   * The same question for an adapter to answer from memory, whose answer is as good as that to `messages` where the model is
+   * surer of it: of a model that remembers better than it reads. Null where there is no such choice: without texts, or where
+   * the texts tell what no memory can know.
+   */
+  bare: ChatMessage[] | null;
 }
 
 /** Up to this window the format is the bare one that tiny models are trained on: no instructions, no outline, no conversation. */
@@ -65,13 +71,19 @@ export function buildPrompt(request: PromptRequest): Prompt {
     const messages = messagesOf(question, texts, turns, outline, tiny);
     const tokens = messages.reduce((sum, { content }) => sum + countTokens(content) + TOKENS_AROUND_MESSAGE, 0);
     if (tokens <= window - reserve) {
-      return { messages, shown: shownParts(request, texts, pieces, turns, outline), tokens };
+      const hasChoice = tiny && texts.length > 0 && !tellsNews(pieces, question, new Set(request.dirty.map(pathOf)));
+      const bare = hasChoice ? messagesOf(question, [], [], '', tiny) : null;
+      return { messages, shown: shownParts(request, texts, pieces, turns, outline), tokens, bare };
     }
     // The parts were counted one by one; the whole is now and then a token more.
     if (packer.removeLast()) continue;
     if (outline !== '') outline = outline.split('\n').slice(0, -1).join('\n');
     else turns = turns.slice(1);
   }
+}
+
+function pathOf({ path }: { path: string }): string {
+  return path;
 }
 
 function messagesOf(

@@ -6,20 +6,25 @@ import { citationsOf } from '../generate/citations.ts';
 import type { Decoder } from '../generate/decode.ts';
 import { buildPrompt } from '../generate/prompt.ts';
 import { sampler } from '../generate/sampler.ts';
+import { surestAnswer } from '../generate/surest.ts';
 import type { BaseModel } from '../model/open-model.ts';
 import { encodeConversation } from '../train/items.ts';
 import type { Lookup } from './lookup.ts';
 
+/** Passages that are looked up where nobody says how many. */
+const standardEvidence = 4;
+
 /**
  * Streams an answer. `lookup` is asked for when it is needed: before the answer where the prompt has evidence, after it
  * where only citations are to be checked, so that a large folder's first answer does not wait for its index. `dirty`:
- * texts that the adapter has not learned, which win over it. An open file with a secret is not shown.
+ * texts that the adapter has not learned, which win over it. An open file with a secret is not shown. A model that remembers
+ * better than it reads answers with and without texts, and gives the answer that it is surer of.
  */
 export async function ask(
   model: BaseModel,
   decoder: Decoder,
   lookup: () => Promise<Lookup>,
-  params: Omit<AskParams, 'askId' | 'folder' | 'useAdapter' | 'evidence'> & { evidence: number },
+  params: Omit<AskParams, 'askId' | 'folder' | 'useAdapter'>,
   dirty: readonly { path: string; text: string }[],
   onText: (text: string) => void,
   signal: AbortSignal,
@@ -27,13 +32,14 @@ export async function ask(
   const reserve = Math.min(params.maxTokens, Math.floor(decoder.window / 4));
   const openFiles = params.openFiles.filter((file) => !holdsSecret(file));
   const boostPaths = openFiles.map(({ path }) => path);
-  const found = params.evidence > 0 ? await lookup() : null;
+  const { evidence = standardEvidence } = params;
+  const found = evidence > 0 ? await lookup() : null;
   const prompt = buildPrompt({
     question: params.question,
     outline: found?.outline() ?? '',
     dirty,
     openFiles,
-    evidence: found?.evidence.search(params.question, params.evidence, { boostPaths }) ?? [],
+    evidence: found?.evidence.search(params.question, evidence, { boostPaths }) ?? [],
     conversation: params.conversation,
     window: decoder.window,
     reserve,
@@ -45,9 +51,11 @@ export async function ask(
     answer += text;
     if (text !== '') onText(text);
   };
-  const ids = encodeConversation(model, prompt.messages, true);
-  const generated = await decoder.generate(ids, {
-    maxTokens: Math.min(params.maxTokens, decoder.window - ids.length),
+  const asked = decoder.hasAdapter && prompt.bare !== null ? [prompt.bare, prompt.messages] : [prompt.messages];
+  const prompts = asked.map((messages) => encodeConversation(model, messages, true));
+  const longest = Math.max(...prompts.map(({ length }) => length));
+  const { generated, prompt: chosen } = await surestAnswer(decoder, prompts, {
+    maxTokens: Math.min(params.maxTokens, decoder.window - longest),
     sample: sampler({ temperature: params.temperature, topP: params.topP }),
     stopTokens: model.endTokens,
     signal,
@@ -67,7 +75,8 @@ export async function ask(
     .filter(holdsSecret)
     .map(({ path }): ShownPart => ({ kind: 'open', path, state: 'left out' }));
   const shown = [...prompt.shown, ...secrets];
-  return { answer, ...checked, citations, shown, firstTokenMs, tokensPerSecond };
+  const fromMemory = asked[chosen] === prompt.bare ? { fromMemory: true as const } : {};
+  return { answer, ...checked, citations, shown, ...fromMemory, firstTokenMs, tokensPerSecond };
 }
 
 /** What a model is shown it may say, and answers are kept. */

@@ -4,6 +4,7 @@ import type { Fact } from '../corpus/questions/fact.ts';
 import { wordingsOf } from '../corpus/questions/wordings.ts';
 import { Decoder } from '../generate/decode.ts';
 import { sampler } from '../generate/sampler.ts';
+import { surestAnswer } from '../generate/surest.ts';
 import type { AdapterLayout } from '../model/adapter-layout.ts';
 import { frozenWeights } from '../model/coded-weights.ts';
 import type { BaseModel } from '../model/open-model.ts';
@@ -129,7 +130,7 @@ export async function greedyAnswers(
   try {
     for (const question of questions) {
       const prompt = encodeConversation(model, [{ role: 'user', content: question }], true);
-      answers.push(await greedyAnswer(decoder, model, prompt, maxTokens, signal));
+      answers.push(await greedyAnswer(decoder, model, [prompt], maxTokens, signal));
     }
   } finally {
     await decoder.close();
@@ -137,20 +138,21 @@ export async function greedyAnswers(
   return answers;
 }
 
-/** The greedy answer to a prompt, which ends where the answer begins. Errors: the signal's reason where it aborts. */
+/** The greedy answer to one of these prompts, the surest. Each ends where the answer begins. Errors: the signal's reason where it aborts. */
 export async function greedyAnswer(
   decoder: Decoder,
   model: BaseModel,
-  prompt: readonly number[],
+  prompts: readonly (readonly number[])[],
   maxTokens: number,
   signal: AbortSignal,
 ): Promise<string> {
   signal.throwIfAborted();
   const sample = sampler({ temperature: 0 });
-  const { tokens } = await decoder.generate(prompt, { maxTokens, sample, stopTokens: model.endTokens, signal });
+  const options = { maxTokens, sample, stopTokens: model.endTokens, signal };
+  const { generated } = await surestAnswer(decoder, prompts, options);
   // What was answered in part is no answer.
   signal.throwIfAborted();
-  return model.tokenizer.decode(tokens).trim();
+  return model.tokenizer.decode(generated.tokens).trim();
 }
 
 /** Overlap of words, as in SQuAD: harmonic mean of precision and recall over the words of both texts. */

@@ -2,8 +2,8 @@
 import { type Uri, workspace } from 'vscode';
 
 export interface AskSettings {
-  /** Passages that are looked up; undefined: as many as help the model. */
-  evidence: number | undefined;
+  /** Passages that are looked up; absent: as many as the host finds right. */
+  evidence?: number;
   temperature: number;
   topP: number;
   maxTokens: number;
@@ -15,7 +15,7 @@ export function askSettings(folder: Uri): AskSettings {
   // The settings editor writes a number in a setting that may also be a word as text.
   const evidence = Number.parseInt(String(settings.get('evidence')), 10);
   return {
-    evidence: Number.isNaN(evidence) ? undefined : within(evidence, 0, 100),
+    ...(Number.isNaN(evidence) ? {} : { evidence: within(evidence, 0, 100) }),
     temperature: within(settings.get('temperature', 0), 0, 10),
     topP: 0.95,
     maxTokens: Math.round(within(settings.get('maxTokens', 256), 1, 65_536)),

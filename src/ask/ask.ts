@@ -11,8 +11,8 @@ export interface Question {
   question: string;
   openFiles: OpenFile[];
   useAdapter: boolean;
-  /** As many passages as the setting says or help the model; some whether or not they help it; none. */
-  evidence: 'auto' | 'on' | 'off';
+  /** Whether passages are looked up, as many as the setting says. */
+  evidence: boolean;
   /** Oldest first. */
   conversation: ConversationTurn[];
 }
@@ -22,9 +22,6 @@ export interface AskListener {
   /** The host ended and is asked again: what came so far counts no more. */
   onRestart(): void;
 }
-
-/** Where a model is shown evidence that the host would not show it. */
-const PASSAGES_WHERE_ASKED_FOR = 4;
 
 /** Earlier turns that go along; the host shows as many of them as there is room for. */
 const MOST_TURNS = 20;
@@ -55,9 +52,7 @@ async function askOnce(
   token: CancellationToken,
 ): Promise<AskResult> {
   const askId = randomUUID();
-  const { evidence: setEvidence, ...settings } = askSettings(folder.uri);
-  const chosen = setEvidence ?? (evidence === 'on' ? PASSAGES_WHERE_ASKED_FOR : undefined);
-  const passages = evidence === 'off' ? 0 : chosen;
+  const settings = askSettings(folder.uri);
   const tokens = host.onNotification('ask/token', (delta) => {
     if (delta.askId === askId && !token.isCancellationRequested) listener.onText(delta.text);
   });
@@ -71,8 +66,8 @@ async function askOnce(
         question,
         openFiles,
         useAdapter,
-        ...(passages === undefined ? {} : { evidence: passages }),
         ...settings,
+        ...(evidence ? {} : { evidence: 0 }),
         conversation: conversation.slice(-MOST_TURNS),
       },
       token,

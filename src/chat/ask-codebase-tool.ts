@@ -36,7 +36,7 @@ export function registerAskCodebaseTool(context: LiftContext): Disposable {
       const listener = { onText: () => undefined, onRestart: () => undefined };
       const result = await ask(
         context.host,
-        { folder, question, openFiles: [], useAdapter: true, evidence: 'auto', conversation: [] },
+        { folder, question, openFiles: [], useAdapter: true, evidence: true, conversation: [] },
         listener,
         token,
       );

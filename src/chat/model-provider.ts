@@ -101,7 +101,7 @@ class AdaptedModelProvider implements LanguageModelChatProvider, Disposable {
         if (isBegun) throw new Error(l10n.t('The native host ended in the middle of the answer. Ask once more.'));
       },
     };
-    const asked: Question = { folder, question, openFiles: [], useAdapter: true, evidence: 'auto', conversation };
+    const asked: Question = { folder, question, openFiles: [], useAdapter: true, evidence: true, conversation };
     await ask(host, asked, listener, token);
   }
 

@@ -21,7 +21,6 @@ import type { AskResult, ConversationTurn } from '../../protocol/host.ts';
 import { ask, type Question } from '../ask/ask.ts';
 import { documentPathOf, uriInFolder } from '../ask/document-path.ts';
 import { type OpenEditor, openEditorsOf, readOpenFiles } from '../ask/open-files.ts';
-import { readsTexts } from '../ask/reads-texts.ts';
 import type { LiftContext } from '../lift-context.ts';
 
 const PARTICIPANT_ID = 'lift.chat';
@@ -56,7 +55,7 @@ async function respond(
     stream.markdown(l10n.t('Ask a question about {0}.', folder.name));
     return {};
   }
-  const { openFiles } = await readOpenFiles(withReferences(readsTexts() ? openEditorsOf(folder) : [], request, folder));
+  const { openFiles } = await readOpenFiles(withReferences(openEditorsOf(folder), request, folder));
   const listener = {
     onText: (text: string) => stream.markdown(text),
     onRestart: () =>
@@ -67,7 +66,7 @@ async function respond(
     question: request.prompt,
     openFiles,
     useAdapter: true,
-    evidence: 'auto',
+    evidence: true,
     conversation: turnsOf(history),
   };
   try {

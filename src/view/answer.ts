@@ -16,7 +16,6 @@ import type { AskResult, ConversationTurn } from '../../protocol/host.ts';
 import type { FileMention, Switches, ToView, Turn } from '../../protocol/view.ts';
 import { type AskListener, ask, type Question } from '../ask/ask.ts';
 import { type OpenEditor, readOpenFiles } from '../ask/open-files.ts';
-import { readsTexts } from '../ask/reads-texts.ts';
 import type { LiftContext } from '../lift-context.ts';
 import { CoalescedText } from './coalesced-text.ts';
 import type { ContextItems } from './context-items.ts';
@@ -120,8 +119,7 @@ export class Answering implements Disposable {
     try {
       const shown = editors ?? (switches.openFiles ? this.editorsOf(folder) : []);
       const { openFiles, leftOut } = await readOpenFiles(withMentions(shown, turn.mentions, folder));
-      const { adapter: useAdapter } = switches;
-      const evidence = !switches.evidence ? 'off' : readsTexts() ? 'auto' : 'on';
+      const { adapter: useAdapter, evidence } = switches;
       const { question } = turn;
       const asked: Question = { folder, question, openFiles, useAdapter, evidence, conversation };
       const result = await ask(context.host, asked, listener, cancellation.token);
@@ -199,7 +197,7 @@ function earlierTurns(turns: readonly Turn[], folder: WorkspaceFolder): Conversa
 
 function finished(result: AskResult, leftOut: readonly string[]): Partial<Turn> {
   const { answer, citations, unknownPaths, unknownSymbols, version, firstTokenMs, tokensPerSecond } = result;
-  const { package: named } = result;
+  const { package: named, fromMemory = false } = result;
   const shown: Turn['shown'] = result.shown.map(({ kind, path = null, startLine = null, endLine = null, state }) => ({
     kind,
     path,
@@ -215,6 +213,7 @@ function finished(result: AskResult, leftOut: readonly string[]): Partial<Turn> 
     unknownPaths,
     unknownSymbols,
     shown,
+    fromMemory,
     version,
     ...(named === undefined ? {} : { package: named }),
     firstTokenMs,

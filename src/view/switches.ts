@@ -1,7 +1,6 @@
-/** The page's switches for what an answer is made from, kept for the workspace. What the user never switched follows the model. */
-import { type Memento, workspace } from 'vscode';
+/** The page's switches for what an answer is made from, kept for the workspace. What the user never switched is on. */
+import type { Memento } from 'vscode';
 import type { Switches } from '../../protocol/view.ts';
-import { readsTexts } from '../ask/reads-texts.ts';
 
 const STATE_KEY = 'lift.switches';
 
@@ -9,8 +8,7 @@ export class KeptSwitches {
   constructor(private readonly memento: Memento) {}
 
   get current(): Switches {
-    const { adapter = true, evidence, openFiles = readsTexts() } = this.kept();
-    return { adapter, evidence: evidence ?? (readsTexts() || isEvidenceSet()), openFiles };
+    return { adapter: true, evidence: true, openFiles: true, ...this.kept() };
   }
 
   set(name: keyof Switches, on: boolean): void {
@@ -20,9 +18,4 @@ export class KeptSwitches {
   private kept(): Partial<Switches> {
     return this.memento.get<Partial<Switches>>(STATE_KEY, {});
   }
-}
-
-/** Whoever sets a number of passages wants them, whatever the model. */
-function isEvidenceSet(): boolean {
-  return Number(workspace.getConfiguration('lift').get('evidence')) > 0;
 }

@@ -10,7 +10,6 @@ import {
   type WebviewViewProvider,
   type WebviewViewResolveContext,
   window,
-  workspace,
 } from 'vscode';
 import type { ContextItem, FromView, ToView, ViewState } from '../../protocol/view.ts';
 import type { LiftContext } from '../lift-context.ts';
@@ -78,10 +77,6 @@ class LiftView implements Disposable {
       this.contextItems.onDidChange(() => this.postContext()),
       context.folders.onDidChange(() => this.postFoldersSoon()),
       context.host.onDidChangeState(() => this.postFoldersSoon()),
-      workspace.onDidChangeConfiguration((change) => {
-        if (change.affectsConfiguration('lift.model') || change.affectsConfiguration('lift.evidence'))
-          this.postContext();
-      }),
       this.answering,
       this.conversations,
     ];

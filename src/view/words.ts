@@ -65,6 +65,7 @@ export function pageWords(): Record<string, string> {
     Files: l10n.t('Files'),
     'files at the top': l10n.t('files at the top'),
     'first token after {0} s': l10n.t('first token after {0} s'),
+    'from memory': l10n.t('from memory'),
     'image: {0}': l10n.t('image: {0}'),
     'in no package': l10n.t('in no package'),
     'Insert at cursor': l10n.t('Insert at cursor'),

@@ -139,7 +139,6 @@ function fakeServices(
       window: 1024,
     },
     store: openStore(storeRoot),
-    standardEvidence: 3,
     configure: () => {},
     estimate: async () => ({ documents: 3, tokens: 4200, skipped: 0, seconds: 60, bytes: 1_000_000 }),
     absorb: async () => outcome,

@@ -102,7 +102,6 @@ describe('two folders in one window', () => {
   step('answers from the folder of the file in front', async () => {
     await window.openFile('berths.js');
     await window.lift.showTab('Conversation');
-    await window.lift.document.getByRole('checkbox', { name: 'Open files' }).click();
     await window.lift.answerTo('What is the value of BERTH_COUNT?');
     await window.lift.lastTurn.getByText(/What the model was shown/).click();
     expect(await window.lift.lastTurn.locator('.shown').innerText()).toContain('berths.js');

@@ -42,6 +42,39 @@ describe('the context format', () => {
   });
 });
 
+describe('a question that memory may answer, too', () => {
+  const bare = [{ role: 'user', content: base.question }];
+  const code = 'function parseHeader() {}\nreturn';
+  const evidence = [passage('lib/a.ts', code)];
+  const open = { path: 'lib/a.ts', text: code };
+
+  it('is asked bare as well where a tiny window has texts', () => {
+    expect(prompt({ evidence }).bare).toEqual(bare);
+    expect(prompt({ openFiles: [open] }).bare).toEqual(bare);
+    expect(prompt({ openFiles: [{ ...open, from: 1, to: 2 }] }).bare).toEqual(bare);
+  });
+
+  it('is not where there are no texts, nor of a model that reads', () => {
+    expect(prompt({}).bare).toBeNull();
+    expect(prompt({ evidence, window: 4096 }).bare).toBeNull();
+  });
+
+  it('is left to the texts where something is selected', () => {
+    expect(prompt({ openFiles: [{ ...open, selection: { from: 1, to: 1 } }] }).bare).toBeNull();
+  });
+
+  it('is left to the texts where a changed one has what it asks about', () => {
+    const changed = { path: 'lib/a.ts', text: code };
+    const other = { path: 'lib/b.ts', text: 'const parse = 1;\nconst header = 2;' };
+    expect(prompt({ dirty: [changed] }).bare).toBeNull();
+    // An open file with changes is shown as open.
+    expect(prompt({ dirty: [changed], openFiles: [open] }).bare).toBeNull();
+    expect(prompt({ dirty: [other] }).bare).toEqual(bare);
+    expect(prompt({ dirty: [{ ...other, path: 'lib/parseHeader.ts' }] }).bare).toBeNull();
+    expect(prompt({ dirty: [other], evidence }).bare).toEqual(bare);
+  });
+});
+
 describe('a tiny window', () => {
   it('holds one bare user message', () => {
     expect(prompt({}).messages).toEqual([{ role: 'user', content: base.question }]);

@@ -57,6 +57,11 @@ describe('turns', () => {
     expect(lines[1]).toMatch(/^Adapter of no package, version 7 · /);
   });
 
+  test('says that the model was surer without what it was shown', async () => {
+    const view = await pages.open({ state: viewState({}, [turn({ id: 'turn-1', fromMemory: true })]) });
+    expect(await view.page.locator('.answered-by').innerText()).toMatch(/^Adapter version 7 · from memory · /);
+  });
+
   test('citations that come after the text mark it then, and new ones replace old ones', async () => {
     const answer = 'See a.ts, src/a.ts:7, lib/b.ts and x.ts.';
     const view = await pages.open({ state: viewState({}, [turn({ phase: 'streaming', answer })]) });

@@ -89,6 +89,7 @@ export function answeredBy(turn: Turn): string {
         ? word('Adapter of no package, version {0}', version)
         : word('Adapter of {0}, version {1}', named, version);
   }
+  if (turn.fromMemory) parts.push(word('from memory'));
   if (turn.firstTokenMs !== null)
     parts.push(word('first token after {0} s', (turn.firstTokenMs / 1000).toFixed(turn.firstTokenMs < 100 ? 2 : 1)));
   if (turn.tokensPerSecond !== null) parts.push(word('{0} tokens/s', count(Math.round(turn.tokensPerSecond))));

@@ -34,10 +34,12 @@ export async function answersOf(
   try {
     for (const asked of questions) {
       const started = performance.now();
-      const prompt = encodeConversation(model, contexts.promptFor(context, asked, longestAnswerTokens), true);
-      answers.push(await greedyAnswer(decoder, model, prompt, longestAnswerTokens, signal));
+      const { bare, messages } = contexts.promptFor(context, asked, longestAnswerTokens);
+      const conversations = bare !== null && decoder.hasAdapter ? [bare, messages] : [messages];
+      const prompts = conversations.map((conversation) => encodeConversation(model, conversation, true));
+      answers.push(await greedyAnswer(decoder, model, prompts, longestAnswerTokens, signal));
       milliseconds += performance.now() - started;
-      promptTokens += prompt.length;
+      promptTokens += prompts.reduce((sum, { length }) => sum + length, 0);
     }
   } finally {
     await decoder.close();
@@ -47,7 +49,7 @@ export async function answersOf(
 }
 
 /**
- * Mean −log p a token of each reference answer, in nats. An answer that takes more than half of the window is cut there,
+ * Mean −log p a token of each reference answer after the prompt with texts, in nats. An answer that takes more than half of the window is cut there,
  * in every arm alike.
  */
 export async function referenceNlls(
@@ -64,7 +66,7 @@ export async function referenceNlls(
   const { tokenizer } = model;
   const items = references.map((reference, source) => {
     const tokens = tokenizer.encode(reference.answer).slice(0, Math.floor(window / 2));
-    const messages = contexts.promptFor(context, reference, tokens.length);
+    const { messages } = contexts.promptFor(context, reference, tokens.length);
     return { ...conversationItem(model, messages, tokenizer.decode(tokens), 1), source };
   });
   const shape = { rows: 1, length: window };

@@ -35,8 +35,16 @@ export const arms = {
   'lift-segments': { adapter: 'segments', context: 'nothing', description: 'trained on segments alone' },
   'lift-questions': { adapter: 'questions', context: 'nothing', description: 'trained on questions alone' },
   lift: { adapter: 'everything', context: 'nothing', description: 'trained on segments and questions' },
-  'lift+icl': { adapter: 'everything', context: 'openFile', description: 'lift with that file in context' },
-  'lift+rag': { adapter: 'everything', context: 'evidence', description: 'lift with passages found by BM25' },
+  'lift+icl': {
+    adapter: 'everything',
+    context: 'openFile',
+    description: 'lift with that file in context; a tiny model answers with and without it and takes the surer answer',
+  },
+  'lift+rag': {
+    adapter: 'everything',
+    context: 'evidence',
+    description: 'lift with passages found by BM25, in the same way',
+  },
   'lift-distilled': {
     adapter: 'distilled',
     context: 'nothing',

@@ -1,7 +1,6 @@
 /** What a model is shown beside a question, by arm. */
 import { type Evidence, openEvidence } from '../../generate/evidence.ts';
-import { buildPrompt } from '../../generate/prompt.ts';
-import type { ChatMessage } from '../../model/chat-template.ts';
+import { buildPrompt, type Prompt } from '../../generate/prompt.ts';
 import type { Tokenizer } from '../../model/tokenizer.ts';
 import type { Repository } from '../repository.ts';
 import type { ContextSource } from './arms.ts';
@@ -25,19 +24,19 @@ export class Contexts {
   }
 
   /**
-   * The conversation that ends with the question. Without texts it is the bare question, as training asks it; with texts
-   * the prompt that `lift ask` would pack. `path`: the file that the question is about; without one, that of the passage
+   * The conversation that ends with the question, and the bare question where `lift ask` would let an adapter answer both and
+   * take the answer that it is surer of. Without texts it is the bare question, as training asks it; with texts the prompt that `lift ask` would pack. `path`: the file that the question is about; without one, that of the passage
    * which is found first. `reserve`: tokens kept for the answer. Errors: Error where the question alone does not fit.
    */
   promptFor(
     source: ContextSource,
     { question, path }: { question: string; path?: string },
     reserve: number,
-  ): ChatMessage[] {
-    if (source === 'nothing') return [{ role: 'user', content: question }];
+  ): Pick<Prompt, 'messages' | 'bare'> {
+    if (source === 'nothing') return { messages: [{ role: 'user', content: question }], bare: null };
     const open = source === 'openFile' ? (path ?? this.evidence.search(question, 1)[0]?.path) : undefined;
     const text = open === undefined ? undefined : this.texts.get(open);
-    const { messages } = buildPrompt({
+    return buildPrompt({
       question,
       outline: '',
       dirty: [],
@@ -48,6 +47,5 @@ export class Contexts {
       reserve: reserve + spareTokens,
       countTokens: (part) => this.tokenizer.encode(part).length,
     });
-    return messages;
   }
 }

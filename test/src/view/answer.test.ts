@@ -81,6 +81,15 @@ describe('answering', () => {
     expect(second).not.toHaveProperty('package');
   });
 
+  it('knows whether it was surer without the texts', async () => {
+    const { answering, asked, conversations } = open();
+    const ended = answering.ask('why?', []);
+    await vi.waitFor(() => expect(asked).toHaveLength(1));
+    asked[0]!.answer({ answer: 'so.', fromMemory: true });
+    await ended;
+    expect(conversations.current.turns[0]).toMatchObject({ answer: 'so.', fromMemory: true });
+  });
+
   it('takes along the turns before it, and not those that failed', async () => {
     const { answering, asked } = open();
     for (const [question, answer] of [
@@ -212,16 +221,7 @@ describe('answering', () => {
     await ended;
   });
 
-  it('shows the embedded model evidence only because the switch asks for it', async () => {
-    const { answering, asked } = open();
-    void answering.ask('why?', []);
-    await reached(asked, 1);
-    expect(asked[0]!.params.evidence).toBe(4);
-    answering.stop();
-  });
-
   it('leaves evidence to the host unless a number is set, and moves senseless settings into range', async () => {
-    editor.settings['lift.model'] = '/models/larger';
     const { answering, asked } = open();
     void answering.ask('why?', []);
     await reached(asked, 1);

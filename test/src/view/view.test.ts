@@ -10,7 +10,6 @@ import {
   inFolder,
   openWindow,
   Selection,
-  settingsChange,
   type Uri,
   window,
   workspace,
@@ -75,7 +74,7 @@ describe('the view', () => {
     const { state } = last(posted, 'state');
     expect(state.host.phase).toBe('ready');
     expect(state.folders.map(({ name }) => name)).toEqual(['a']);
-    expect(state.switches).toEqual({ adapter: true, evidence: false, openFiles: false });
+    expect(state.switches).toEqual({ adapter: true, evidence: true, openFiles: true });
     expect(state.conversation.turns).toEqual([]);
   });
 
@@ -109,20 +108,12 @@ describe('the view', () => {
     const memento = new FakeMemento();
     const first = open(memento);
     first.show();
-    first.say({ type: 'setSwitch', name: 'evidence', on: true });
-    expect(last(first.posted, 'context').switches).toEqual({ adapter: true, evidence: true, openFiles: false });
+    first.say({ type: 'setSwitch', name: 'evidence', on: false });
+    expect(last(first.posted, 'context').switches).toEqual({ adapter: true, evidence: false, openFiles: true });
     const second = open(memento);
     second.show();
     second.say({ type: 'ready' });
-    expect(last(second.posted, 'state').state.switches.evidence).toBe(true);
-  });
-
-  it('switches texts on by itself for a model that can read them', () => {
-    const { posted, show } = open();
-    show();
-    editor.settings['lift.model'] = '/models/larger';
-    settingsChange.fire({ affectsConfiguration: (name) => name === 'lift.model' });
-    expect(last(posted, 'context').switches).toEqual({ adapter: true, evidence: true, openFiles: true });
+    expect(last(second.posted, 'state').state.switches.evidence).toBe(false);
   });
 
   it('shows what goes along with a question while it does', () => {
@@ -137,14 +128,6 @@ describe('the view', () => {
     expect(last(posted, 'context').context).toHaveLength(1);
     say({ type: 'setSwitch', name: 'openFiles', on: false });
     expect(last(posted, 'context').context).toEqual([]);
-  });
-
-  it('switches evidence on where a number of passages is set', () => {
-    const { posted, show, say } = open();
-    editor.settings['lift.evidence'] = 3;
-    show();
-    say({ type: 'ready' });
-    expect(last(posted, 'state').state.switches).toEqual({ adapter: true, evidence: true, openFiles: false });
   });
 
   it('does for the page what it asks for, and nothing for folders that there are not', async () => {

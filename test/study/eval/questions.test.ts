@@ -106,14 +106,14 @@ describe('what is shown beside a question', () => {
 
   test('is nothing, the file of the question, or what is found', () => {
     const shown = (source: 'nothing' | 'openFile' | 'evidence') =>
-      contexts().promptFor(source, asked, 48).at(-1)!.content;
+      contexts().promptFor(source, asked, 48).messages.at(-1)!.content;
     expect(shown('nothing')).toBe(asked.question);
     expect(shown('openFile')).toMatch(/^\[src\/delta\.ts\]\n[\s\S]*deltaLimit = 121;[\s\S]*What is carolLimit\?$/);
     expect(shown('evidence')).toMatch(/\[src\/carol\.ts\]\n[\s\S]*carolLimit = 114;[\s\S]*What is carolLimit\?$/);
   });
 
   test('is the file that is found first where the question names none', () => {
-    const [message] = contexts().promptFor('openFile', { question: asked.question }, 48);
+    const [message] = contexts().promptFor('openFile', { question: asked.question }, 48).messages;
     expect(message!.content).toMatch(/^\[src\/carol\.ts\]/);
   });
 
@@ -122,7 +122,7 @@ describe('what is shown beside a question', () => {
     for (const source of ['openFile', 'evidence'] as const) {
       const prompt = encodeConversation(
         model,
-        new Contexts(repository, model.tokenizer, 200).promptFor(source, asked, 48),
+        new Contexts(repository, model.tokenizer, 200).promptFor(source, asked, 48).messages,
         true,
       );
       expect(prompt.length).toBeLessThanOrEqual(200 - 48);
