@@ -84,12 +84,12 @@ async function absorbWithProgress(open: Services, { name, folder, minutes }: typ
     {
       signal: stop.signal,
       whileRunning: async () => {},
-      onProgress: ({ phase, stage, done, loss, tokensPerSecond, absorbed }) => {
+      onProgress: ({ phase, done, loss, tokensPerSecond, absorbed }) => {
         if (phase !== 'train' || performance.now() - shown < 15_000) return;
         shown = performance.now();
         const share = `${(100 * (done ?? 0)).toFixed(0)} %`.padStart(5);
         console.log(
-          `  ${share}  ${stage}, loss ${loss?.toFixed(2)}, ${tokensPerSecond?.toFixed(0)} tokens/s, absorbed ${(100 * absorbed).toFixed(0)} %`,
+          `  ${share}  loss ${loss?.toFixed(2)}, ${tokensPerSecond?.toFixed(0)} tokens/s, absorbed ${(100 * absorbed).toFixed(0)} %`,
         );
       },
     },

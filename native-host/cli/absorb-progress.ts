@@ -29,19 +29,8 @@ const phaseNames: Record<AbsorbReport['phase'], string> = {
 
 /** Everything that a report says beside the share that is done. */
 export function progressText(report: AbsorbReport): string {
-  const {
-    phase,
-    stage,
-    documents,
-    tokens,
-    epoch,
-    loss,
-    absorbed,
-    tokensPerSecond,
-    secondsLeft,
-    package: turn,
-  } = report;
-  const texts = [phaseNames[stage === 'measuring' ? 'measure' : phase]];
+  const { phase, documents, tokens, epoch, loss, absorbed, tokensPerSecond, secondsLeft, package: turn } = report;
+  const texts = [phaseNames[phase]];
   if (turn !== undefined) texts.unshift(`${turn.folder} (${turn.number} of ${turn.of})`);
   if (phase !== 'train') {
     if (documents > 0) texts.push(`${counted(documents, 'document')}, ${counted(tokens, 'token')}`);
@@ -116,7 +105,7 @@ class ProgressLines implements AbsorbProgressView {
   ) {}
 
   report(report: AbsorbReport): void {
-    const kind = `${report.package?.folder ?? ''} ${report.phase} ${report.stage ?? ''} ${report.epoch ?? ''}`;
+    const kind = `${report.package?.folder ?? ''} ${report.phase} ${report.epoch ?? ''}`;
     const time = this.now();
     if (kind === this.lastKind && time - this.lastTime < secondsBetweenLines) return;
     this.lastKind = kind;

@@ -140,7 +140,7 @@ function everything(situation: Situation, learned: Ledger, replaces: LoadedVersi
     const epoch = curriculum.roundsBegin(Math.min(from.epoch, budget.epochs - 1));
     from = { ...from, epoch, batch: 0, visited: isSameTree ? from.visited : 'nothing' };
   }
-  const visited = isSameTree ? lessons.filter((lesson) => wasVisited(lesson, from)) : [];
+  const visited = isSameTree && from.visited === 'everything' ? lessons : [];
   return {
     work: 'full',
     replaces,
@@ -156,10 +156,6 @@ function everything(situation: Situation, learned: Ledger, replaces: LoadedVersi
     fresh: plan.fresh,
     rest: null,
   };
-}
-
-function wasVisited({ kind }: Lesson, { visited }: LiftPosition): boolean {
-  return visited === 'everything' || (visited === 'segments' && kind === 'segment');
 }
 
 /** The new lessons among known ones, from the current version on, until the new ones are known. */

@@ -42,7 +42,7 @@ export function fullCurriculum(
     if (number < epochsOfParts) return number - (number % epochsOfPart);
     return number < earlyEpochs ? epochsOfParts : number;
   };
-  const visitsOf = (number: number, withQuestions: boolean): Lesson[] => {
+  const visitsOf = (number: number): Lesson[] => {
     const part = parts[Math.floor(number / epochsOfPart)];
     let visited = part === undefined ? lessons : lessons.filter(({ path }) => part.has(path));
     if (number < rounds) visited = visited.filter((lesson) => !known.has(lesson));
@@ -50,15 +50,13 @@ export function fullCurriculum(
     const isEarly = number < earlyEpochs;
     const segments = ofKind(visited, 'segment').filter((segment) => !isEarly || isInRound(segment, round));
     const wordings = isEarly ? recipe.wordingsInEarlyEpochs : recipe.wordingsPerEpoch;
-    return withQuestions ? [...segments, ...asked(visited, wordings)] : segments;
+    return [...segments, ...asked(visited, wordings)];
   };
   return {
     epochsOfParts,
     roundsBegin,
-    hasSegments: lessons.some((lesson) => lesson.kind === 'segment' && !known.has(lesson)),
-    hasQuestions: lessons.some(({ kind }) => kind === 'question'),
-    epoch: (number, withQuestions) => ({
-      visits: visitsOf(number, withQuestions),
+    epoch: (number) => ({
+      visits: visitsOf(number),
       inOrder: number === 0,
       isWhole: number >= epochsOfParts + rounds - 1,
     }),
@@ -118,9 +116,7 @@ const wordingsOfFresh = 4;
 export function refreshCurriculum({ fresh, known }: LessonPlan): Curriculum {
   const visits = [...ofKind(fresh, 'segment'), ...asked(fresh, wordingsOfFresh)];
   return {
-    hasSegments: visits.some(({ kind }) => kind === 'segment'),
-    hasQuestions: visits.some(({ kind }) => kind === 'question'),
-    epoch: (_, __, uniform) => {
+    epoch: (_, uniform) => {
       const replayed = shuffled(known, uniform).slice(0, replayedPerFresh * visits.length);
       return { visits: [...visits, ...replayed], inOrder: false, isWhole: true };
     },

@@ -96,15 +96,14 @@ export class Teaching {
   private withStudy(plain: Curriculum, begun: EpochBegun | null): Curriculum {
     const { study } = this;
     if (study === null) return plain;
-    const { hasSegments } = plain;
-    const epoch: Curriculum['epoch'] = (number, withQuestions, uniform) => {
-      const { visits, ...how } = plain.epoch(number, withQuestions, uniform);
+    const epoch: Curriculum['epoch'] = (number, uniform) => {
+      const { visits, ...how } = plain.epoch(number, uniform);
       // What is written from now on is for the next epoch: this one can be gone on with as it began.
       this.inEpoch = begun?.epoch === number ? begun.written : study.lessons.length;
-      const added = withQuestions && visits.length > 0 ? study.lessons.slice(0, this.inEpoch) : [];
+      const added = visits.length > 0 ? study.lessons.slice(0, this.inEpoch) : [];
       return { visits: [...visits, ...added], ...how };
     };
-    return { hasQuestions: true, hasSegments, epoch };
+    return { epoch };
   }
 }
 

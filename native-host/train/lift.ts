@@ -1,7 +1,6 @@
 /**
- * LIFT itself: the corpus is fine-tuned into an adapter, segments and questions together, after segments alone where the
- * settings say so, with one optimizer. Sources: Mao et al., "LIFT: Improving Long Context Understanding Through Long Input
- * Fine-Tuning", which has both stages.
+ * LIFT itself: the corpus is fine-tuned into an adapter, segments and questions together, with one optimizer. Source: Mao et
+ * al., "LIFT: Improving Long Context Understanding Through Long Input Fine-Tuning", which has a stage of segments alone before.
  */
 import { setImmediate } from 'node:timers/promises';
 import { shuffled, uniformNumbers } from '../model/random.ts';
@@ -18,8 +17,6 @@ export interface LiftSettings {
   learningRate: number;
   /** The learning rate falls linearly to this share of itself. */
   lastRate: number;
-  /** Share of the budget that is spent on segments alone. */
-  segmentShare: number;
   seed: number;
 }
 
@@ -33,10 +30,7 @@ export interface EpochVisits {
 }
 
 export interface Curriculum {
-  /** Whether there are questions to go on to. */
-  hasQuestions: boolean;
-  hasSegments: boolean;
-  epoch(number: number, withQuestions: boolean, uniform: () => number): EpochVisits;
+  epoch(number: number, uniform: () => number): EpochVisits;
 }
 
 export interface LiftBudget {
@@ -57,10 +51,8 @@ export interface LiftPosition {
   epoch: number;
   /** Batches of that epoch that are done. */
   batch: number;
-  /** Whether this epoch is of the second stage. */
-  withQuestions: boolean;
   /** What an epoch that was gone through to its end has visited. */
-  visited: 'nothing' | 'segments' | 'everything';
+  visited: 'nothing' | 'everything';
   /** Of training, measuring and saving, all sittings together. */
   seconds: number;
   trainedTokens: number;
@@ -69,7 +61,6 @@ export interface LiftPosition {
 }
 
 export interface LiftProgress {
-  stage: 'segments' | 'questions' | 'measuring';
   epoch: number;
   step: number;
   /** Running mean of the loss. */
@@ -106,7 +97,6 @@ export interface LiftResult {
 export const startPosition: LiftPosition = {
   epoch: 0,
   batch: 0,
-  withQuestions: false,
   visited: 'nothing',
   seconds: 0,
   trainedTokens: 0,
@@ -125,12 +115,6 @@ export async function lift(
   const position = { ...from };
   let loss = Number.NaN;
   for (; position.epoch < budget.epochs; position.epoch += 1, position.batch = 0) {
-    if (position.batch === 0) {
-      // An only epoch has to have both.
-      const hasStages = curriculum.hasSegments && budget.epochs - position.epoch > 1;
-      const isEarly = !position.withQuestions && shareDone(position, 0, trainer.step, budget) < settings.segmentShare;
-      position.withQuestions = curriculum.hasQuestions && !(hasStages && isEarly);
-    }
     const epoch = await epochFrom(curriculum, settings, position, control);
     if (epoch.isEmpty && epoch.isWhole) return { end: 'saturated', position };
     while (epoch.share < 1) {
@@ -148,7 +132,6 @@ export async function lift(
       position.seconds += seconds;
       position.trainedTokens += sum(group, ({ trainedTokens }) => trainedTokens);
       control.onProgress({
-        stage: position.withQuestions ? 'questions' : 'segments',
         epoch: position.epoch,
         step: trainer.step,
         loss,
@@ -165,9 +148,7 @@ export async function lift(
       await control.onStep({ ...position, epoch: position.epoch + 1, batch: 0 });
       continue;
     }
-    if (position.visited !== 'everything') {
-      position.visited = position.withQuestions || !curriculum.hasQuestions ? 'everything' : 'segments';
-    }
+    position.visited = 'everything';
     const before = position.recall;
     const started = control.clock();
     position.recall = await control.measureRecall();
@@ -175,9 +156,8 @@ export async function lift(
     // What was measured in part says nothing: going on measures again.
     if (control.signal.aborted) return { end: 'cancelled', position };
     await control.onStep({ ...position, epoch: position.epoch + 1, batch: 0 });
-    const settled = position.withQuestions || !curriculum.hasQuestions;
     const gainedLittle = position.epoch > 0 && position.recall - before < budget.smallestGain;
-    if (settled && (gainedLittle || position.recall >= budget.enough)) return { end: 'saturated', position };
+    if (gainedLittle || position.recall >= budget.enough) return { end: 'saturated', position };
   }
   return { end: 'budget', position };
 }
@@ -202,11 +182,11 @@ const batchesBetweenPauses = 50;
 async function epochFrom(
   curriculum: Curriculum,
   settings: LiftSettings,
-  { epoch, batch, withQuestions }: LiftPosition,
+  { epoch, batch }: LiftPosition,
   { onPassed }: LiftControl,
 ): Promise<Epoch> {
   const uniform = uniformNumbers(settings.seed * 100_003 + epoch);
-  const { visits, inOrder, isWhole } = curriculum.epoch(epoch, withQuestions, uniform);
+  const { visits, inOrder, isWhole } = curriculum.epoch(epoch, uniform);
   const ordered = inOrder ? visits : shuffled(visits, uniform);
   const batches = packed(
     map(ordered, (lesson) => ({ ...lesson.item(uniform()), source: lesson })),

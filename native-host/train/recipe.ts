@@ -50,9 +50,9 @@ export function recipeFor(parameters: number, window: number, kind?: AdapterKind
     questionsPerThousandTokens: 40,
     wordingsPerEpoch: 2,
     wordingsInEarlyEpochs: 4,
-    full: { shape, batchesPerStep: tiny ? 1 : 16, learningRate, lastRate: 0.02, segmentShare: 0 },
+    full: { shape, batchesPerStep: tiny ? 1 : 16, learningRate, lastRate: 0.02 },
     fullBudget: { epochs: 20, minutes: 60, smallestGain: 0.003, enough: 0.99 },
-    refresh: { shape, batchesPerStep: tiny ? 1 : 4, learningRate: learningRate / 4, lastRate: 0.1, segmentShare: 0 },
+    refresh: { shape, batchesPerStep: tiny ? 1 : 4, learningRate: learningRate / 4, lastRate: 0.1 },
     refreshBudget: { epochs: 40, minutes: 2, smallestGain: -1, enough: 1 },
   };
 }

@@ -8,7 +8,6 @@ const scan: AbsorbReport = { phase: 'scan', documents: 0, tokens: 0, steps: 0, a
 const training: AbsorbReport = {
   ...corpus,
   phase: 'train',
-  stage: 'segments',
   epoch: 2,
   step: 40,
   steps: 40,

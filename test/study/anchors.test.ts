@@ -35,8 +35,6 @@ const segment = (i: number): Lesson => {
 };
 const segments = Array.from({ length: 300 }, (_, i) => segment(i));
 const plain: Curriculum = {
-  hasQuestions: false,
-  hasSegments: true,
   epoch: (number) => ({ visits: number === 9 ? [] : segments, inOrder: number === 0, isWhole: true }),
 };
 const uniform = () => 0.25;
@@ -54,7 +52,7 @@ test('every anchor fits a row and has a teacher', () => {
 });
 
 test('about a twentieth of the tokens are of anchors, spread over what is visited in its order', () => {
-  const { visits, inOrder } = withAnchors(plain, anchors).epoch(0, false, uniform);
+  const { visits, inOrder } = withAnchors(plain, anchors).epoch(0, uniform);
   expect(inOrder).toBe(true);
   expect(visits.filter(({ kind }) => kind === 'segment')).toEqual(segments);
   const added = visits.filter(({ kind }) => kind === 'anchor');
@@ -68,7 +66,7 @@ test('about a twentieth of the tokens are of anchors, spread over what is visite
 });
 
 test('an epoch with nothing to visit stays one', () => {
-  expect(withAnchors(plain, anchors).epoch(9, false, uniform).visits).toEqual([]);
+  expect(withAnchors(plain, anchors).epoch(9, uniform).visits).toEqual([]);
   expect(withAnchors(plain, [])).toBe(plain);
 });
 

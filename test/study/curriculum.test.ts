@@ -24,16 +24,17 @@ function corpusOf(documents: number): Lesson[] {
   ];
 }
 
+const segmentsOf = (visits: readonly Lesson[]) => visits.filter(({ kind }) => kind === 'segment');
 const pathsIn = (visits: readonly Lesson[]) => new Set(visits.map(({ path }) => path)).size;
 
 test('a corpus of ordinary size is gone through in order, then as it comes', () => {
   const lessons = corpusOf(20);
   const { epoch, epochsOfParts } = fullCurriculum(lessons, recipe, { byParts: true });
   expect(epochsOfParts).toBe(0);
-  const first = epoch(0, false, uniform);
+  const first = epoch(0, uniform);
   expect(first.inOrder).toBe(true);
-  expect(first.visits).toEqual(lessons.slice(0, 20));
-  const later = epoch(1, true, uniform);
+  expect(segmentsOf(first.visits)).toEqual(lessons.slice(0, 20));
+  const later = epoch(1, uniform);
   expect(later.inOrder).toBe(false);
   expect(later.visits.filter(({ kind }) => kind === 'question')).toHaveLength(20 * recipe.wordingsInEarlyEpochs);
 });
@@ -41,12 +42,12 @@ test('a corpus of ordinary size is gone through in order, then as it comes', () 
 test('of a large one the most important part comes first, then ever larger ones that hold it, then everything', () => {
   const lessons = corpusOf(1000);
   const { epoch, epochsOfParts } = fullCurriculum(lessons, recipe, { byParts: true });
-  const epochs = Array.from({ length: epochsOfParts + 3 }, (_, number) => epoch(number, true, uniform));
+  const epochs = Array.from({ length: epochsOfParts + 3 }, (_, number) => epoch(number, uniform));
   const sizes = [64, 128, 256, 1000].flatMap((size) => [size, size, size]);
   expect(epochs.map(({ visits }) => pathsIn(visits))).toEqual(sizes);
   expect(epochs.map(({ isWhole }) => isWhole)).toEqual(sizes.map((_, i) => i === sizes.length - 1));
   for (const { visits } of epochs) expect(visits.some(({ path }) => path === 'document0')).toBe(true);
-  const { visits } = epoch(3, true, uniform);
+  const { visits } = epoch(3, uniform);
   expect(visits.filter(({ kind }) => kind === 'question')).toHaveLength(128 * recipe.wordingsInEarlyEpochs);
 });
 
@@ -58,13 +59,13 @@ test('each epoch visits some segments of every document, every third of a long o
     lesson('segment', 'two', 90, 240),
   ];
   const { epoch, roundsBegin } = fullCurriculum([...long, short!, ...two], recipe, { byParts: true });
-  const segmentsOf = (number: number) => epoch(number, true, uniform).visits;
+  const visitsOf = (number: number) => epoch(number, uniform).visits;
   expect(Math.round(recipe.segmentLength / recipe.stride)).toBe(3);
-  expect(segmentsOf(0)).toEqual([long[0], long[3], long[6], short, two[0]]);
-  expect(segmentsOf(1)).toEqual([long[1], long[4], short, two[1]]);
-  expect(segmentsOf(2)).toEqual([long[2], long[5], short, two[0]]);
-  expect(segmentsOf(3)).toEqual(segmentsOf(0));
-  expect([0, 1, 2, 3].map((number) => epoch(number, true, uniform).isWhole)).toEqual([false, false, true, true]);
+  expect(visitsOf(0)).toEqual([long[0], long[3], long[6], short, two[0]]);
+  expect(visitsOf(1)).toEqual([long[1], long[4], short, two[1]]);
+  expect(visitsOf(2)).toEqual([long[2], long[5], short, two[0]]);
+  expect(visitsOf(3)).toEqual(visitsOf(0));
+  expect([0, 1, 2, 3].map((number) => epoch(number, uniform).isWhole)).toEqual([false, false, true, true]);
   expect([0, 1, 5, 6, 7].map(roundsBegin)).toEqual([0, 0, 0, 6, 7]);
 });
 
@@ -73,7 +74,7 @@ test('after six early epochs all segments are visited each time, and questions a
   const question = lesson('question', 'long', 0, 0);
   const { epoch } = fullCurriculum([...long, question], recipe, { byParts: true });
   expect(earlyEpochsOf(recipe)).toBe(6);
-  const visitsOf = (number: number) => epoch(number, true, uniform).visits;
+  const visitsOf = (number: number) => epoch(number, uniform).visits;
   const asked = (wordings: number) => Array.from({ length: wordings }, () => question);
   expect(recipe.wordingsInEarlyEpochs).toBeGreaterThan(recipe.wordingsPerEpoch);
   expect(visitsOf(5)).toEqual([long[2], long[5], ...asked(recipe.wordingsInEarlyEpochs)]);
@@ -84,7 +85,7 @@ test('three epochs of each part of a large corpus visit all its segments', () =>
   const lessons = corpusOf(1000);
   const { epoch, epochsOfParts, roundsBegin } = fullCurriculum(lessons, recipe, { byParts: true });
   const segmentsIn = (numbers: readonly number[]) =>
-    new Set(numbers.flatMap((number) => epoch(number, false, uniform).visits)).size;
+    new Set(numbers.flatMap((number) => segmentsOf(epoch(number, uniform).visits))).size;
   expect([segmentsIn([0, 1, 2]), segmentsIn([3, 4, 5])]).toEqual([64, 128]);
   expect(segmentsIn([epochsOfParts, epochsOfParts + 1, epochsOfParts + 2])).toBe(1000);
   expect([1, 5, 8, 9, 11, 14, 15].map(roundsBegin)).toEqual([0, 3, 6, 9, 9, 9, 15]);
@@ -94,8 +95,8 @@ test('who asks for passes gets passes', () => {
   const lessons = corpusOf(20);
   const { epoch } = fullCurriculum(lessons, recipe);
   for (const number of [0, 1]) {
-    const { visits, isWhole } = epoch(number, false, uniform);
-    expect(visits).toEqual(lessons.slice(0, 20));
+    const { visits, isWhole } = epoch(number, uniform);
+    expect(segmentsOf(visits)).toEqual(lessons.slice(0, 20));
     expect(isWhole).toBe(true);
   }
 });
@@ -104,6 +105,6 @@ test('what is known is left out of the first epoch alone', () => {
   const lessons = corpusOf(10);
   const known = new Set([...lessons.slice(0, 4), ...lessons.slice(10, 14)]);
   const { epoch } = fullCurriculum(lessons, recipe, { known });
-  expect(pathsIn(epoch(0, true, uniform).visits)).toBe(6);
-  expect(pathsIn(epoch(1, true, uniform).visits)).toBe(10);
+  expect(pathsIn(epoch(0, uniform).visits)).toBe(6);
+  expect(pathsIn(epoch(1, uniform).visits)).toBe(10);
 });

@@ -122,14 +122,12 @@ test('an epoch that is gone on with has what was written when it began', async (
   const { signal } = new AbortController();
   const teaching = await Teaching.open(fixture.device, fixture.model, methodOf(['self-study']), material, signal);
   const plain: Curriculum = {
-    hasQuestions: true,
-    hasSegments: true,
     epoch: () => ({ visits: [], inOrder: false, isWhole: true }),
   };
   const { epoch } = teaching.curriculum(plain, { epoch: 3, written: 5 });
-  epoch(3, true, () => 0);
+  epoch(3, () => 0);
   expect(teaching.written).toBe(5);
-  epoch(4, true, () => 0);
+  epoch(4, () => 0);
   expect(teaching.written).toBe(0);
   await teaching.close();
 });

@@ -22,7 +22,6 @@ export const settings: LiftSettings = {
   batchesPerStep: 1,
   learningRate: 1e-2,
   lastRate: 0.1,
-  segmentShare: 0.3,
   seed: 1,
 };
 
@@ -64,16 +63,7 @@ export function lessonsFor(model: BaseModel): Lesson[] {
 }
 
 export function curriculumOf(lessons: readonly Lesson[]): Curriculum {
-  const segments = lessons.filter(({ kind }) => kind === 'segment');
-  return {
-    hasSegments: segments.length > 0,
-    hasQuestions: lessons.length > segments.length,
-    epoch: (number, withQuestions) => ({
-      visits: withQuestions ? lessons : segments,
-      inOrder: number === 0,
-      isWhole: true,
-    }),
-  };
+  return { epoch: (number) => ({ visits: lessons, inOrder: number === 0, isWhole: true }) };
 }
 
 export function newState(

@@ -64,15 +64,14 @@ function anchorLesson(item: TrainingItem): Lesson {
 /** The same curriculum with anchors evenly among what it visits. */
 export function withAnchors(curriculum: Curriculum, anchors: readonly Lesson[]): Curriculum {
   if (anchors.length === 0) return curriculum;
-  const { hasQuestions, hasSegments } = curriculum;
   const meanSize = anchors.reduce((sum, { size }) => sum + size, 0) / anchors.length;
-  const epoch: Curriculum['epoch'] = (number, withQuestions, uniform): EpochVisits => {
-    const { visits, ...how } = curriculum.epoch(number, withQuestions, uniform);
+  const epoch: Curriculum['epoch'] = (number, uniform): EpochVisits => {
+    const { visits, ...how } = curriculum.epoch(number, uniform);
     const tokens = visits.reduce((sum, { size }) => sum + (size || tokensOfQuestion), 0);
     const count = Math.ceil((tokens * anchorShare) / (1 - anchorShare) / meanSize);
     return { visits: evenlyAmong(visits, picked(anchors, visits.length === 0 ? 0 : count, uniform)), ...how };
   };
-  return { hasQuestions, hasSegments, epoch };
+  return { epoch };
 }
 
 /** So many, all of them before one comes again. */
