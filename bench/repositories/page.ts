@@ -87,7 +87,7 @@ function repositorySections(repositories: readonly MeasuredRepository[]): string
       ]),
     ),
     '## What training took, and what it left of general ability',
-    'Trained wording: probes answered exactly as training asks them. Code, prose and chat: by how much the mean −log p a token of texts that no repository holds differs from the base, in nats; ' +
+    'Trained wording: probes answered exactly as training asks them. Unseen wording: asked as not even the pretraining of the base model asks. Code, prose and chat: by how much the mean −log p a token of texts that no repository holds differs from the base, in nats; ' +
       'below 0 is better than the base. Memory is the peak of the whole process.',
     table(
       [
@@ -99,6 +99,7 @@ function repositorySections(repositories: readonly MeasuredRepository[]): string
         'memory',
         'next token',
         'trained wording',
+        'unseen wording',
         'code',
         'prose',
         'chat',
@@ -113,6 +114,7 @@ function repositorySections(repositories: readonly MeasuredRepository[]): string
           `${count(training.peakBytes / 1e6)} MB`,
           `${percent(training.nextTokenAccuracy)} (base ${percent(base.nextTokenAccuracy)})`,
           `${percent(training.trainedWordings)} (base ${percent(base.trainedWordings)})`,
+          `${percent(training.unseenWordings)} (base ${percent(base.unseenWordings)})`,
           ...(['code', 'prose', 'chat'] as const).map((text) => signed(general[text] - base.general[text])),
         ]),
       ),

@@ -45,6 +45,7 @@ function trainingLines({ trainings, base }: EvalResult): string[] {
     'memory',
     'next token',
     'trained wording',
+    'unseen wording',
     'code',
     'prose',
     'chat',
@@ -57,14 +58,16 @@ function trainingLines({ trainings, base }: EvalResult): string[] {
     byteSize(peakBytes),
     percent(known.nextTokenAccuracy),
     percent(known.trainedWordings),
+    percent(known.unseenWordings),
     ...[general.code, general.prose, general.chat].map((value) => value.toFixed(3)),
   ]);
   const { code, prose, chat } = base.general;
-  const nothing = ['nothing (base)', '', '', '', '', percent(base.nextTokenAccuracy), percent(base.trainedWordings)];
+  const known = [base.nextTokenAccuracy, base.trainedWordings, base.unseenWordings].map((share) => percent(share));
+  const nothing = ['nothing (base)', '', '', '', '', ...known];
   rows.push([...nothing, ...[code, prose, chat].map((value) => value.toFixed(3))]);
   return [
     ...textTable(header, rows, header.slice(1)),
-    'trained wording: probes answered exactly as training asks them; code, prose, chat: mean -log p a token of texts that no repository holds, in nats',
+    'trained wording: probes answered exactly as training asks them; unseen: in wordings that not even the base model was trained on; code, prose, chat: mean -log p a token of texts that no repository holds, in nats',
     '',
   ];
 }

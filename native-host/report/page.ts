@@ -157,7 +157,7 @@ function comparisonSection({ comparisons }: EvalResult): string {
 }
 
 function trainingSection({ trainings, base }: EvalResult): string {
-  const titles = ['Parameters', 'Steps', 'Tokens', 'Time', 'Memory', 'Next token', 'Trained wording'];
+  const titles = ['Parameters', 'Steps', 'Tokens', 'Time', 'Memory', 'Next token', 'Trained wording', 'Unseen wording'];
   const columns = [
     { title: 'Trained on' },
     ...[...titles, 'Code', 'Prose', 'Chat'].map((title) => ({ title, isNumber: true })),
@@ -172,6 +172,7 @@ function trainingSection({ trainings, base }: EvalResult): string {
     byteSize(training.peakBytes),
     percent(training.nextTokenAccuracy),
     percent(training.trainedWordings),
+    percent(training.unseenWordings),
     ...nats(training.general),
   ]);
   rows.push([
@@ -181,11 +182,11 @@ function trainingSection({ trainings, base }: EvalResult): string {
     '',
     '',
     '',
-    ...[base.nextTokenAccuracy, base.trainedWordings].map(shareOf),
+    ...[base.nextTokenAccuracy, base.trainedWordings, base.unseenWordings].map(shareOf),
     ...nats(base.general),
   ]);
   const note =
-    'Trained wording: probes answered exactly as training asks them. ' +
+    'Trained wording: probes answered exactly as training asks them. Unseen: in wordings that not even the base model was trained on. ' +
     'Code, prose and chat: mean −log p a token of texts that no repository holds, in nats; lower is better.';
   return section('Training, and what is left of general ability', note, table(columns, rows));
 }

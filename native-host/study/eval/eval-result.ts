@@ -66,6 +66,8 @@ export interface TrainingResult {
   nextTokenAccuracy: number;
   /** Share of the probes that are answered exactly in a wording of training. */
   trainedWordings: number;
+  /** The same in a wording that not even the base model's pretraining had. */
+  unseenWordings: number;
   /** The same by top-level folder; '' for the files beside them. */
   byFolder: { path: string; tokens: number; absorbed: number }[];
   general: GeneralAbility;
@@ -104,7 +106,7 @@ export interface EvalResult {
   seed: number;
   /** What each training was given. */
   budget: { minutes: number | null; epochs: number | null; steps: number | null };
-  base: Pick<TrainingResult, 'nextTokenAccuracy' | 'trainedWordings' | 'general'>;
+  base: Pick<TrainingResult, 'nextTokenAccuracy' | 'trainedWordings' | 'unseenWordings' | 'general'>;
   arms: ArmResult[];
   trainings: TrainingResult[];
   comparisons: Comparison[];

@@ -7,8 +7,12 @@ import { type Adapter, openMeasurable, type ProbeQuestion, recallItemsOf } from 
 import type { Repository } from '../repository.ts';
 import type { TrainingResult } from './eval-result.ts';
 import { measureGeneralAbility } from './general-ability.ts';
+import { unseenWordingsOf } from './unseen-wordings.ts';
 
-export type Known = Pick<TrainingResult, 'nextTokenAccuracy' | 'trainedWordings' | 'byFolder' | 'general'>;
+export type Known = Pick<
+  TrainingResult,
+  'nextTokenAccuracy' | 'trainedWordings' | 'unseenWordings' | 'byFolder' | 'general'
+>;
 
 /** Errors: the signal's reason where it aborts; what the device gives. */
 export async function measureKnown(
@@ -37,9 +41,13 @@ export async function measureKnown(
       folder.correct += correct;
       folder.counted += counted;
     }
-    const asked = probes.map(({ trained, fact: { answer } }) => ({ question: trained, answer }));
-    const answered = await exactAnswers(measurable, model, asked, shape, signal);
-    const trainedWordings = answered.filter(Boolean).length / Math.max(1, asked.length);
+    const shareExact = async (wordingOf: (probe: ProbeQuestion, index: number) => string) => {
+      const asked = probes.map((probe, i) => ({ question: wordingOf(probe, i), answer: probe.fact.answer }));
+      const answered = await exactAnswers(measurable, model, asked, shape, signal);
+      return answered.filter(Boolean).length / Math.max(1, asked.length);
+    };
+    const trainedWordings = await shareExact(({ trained }) => trained);
+    const unseenWordings = await shareExact(({ fact }, i) => unseenWordingsOf(fact)![i % 2]!);
     const general = await measureGeneralAbility(measurable, model, recipe, signal);
     const byFolder = [...folders].map(([path, { tokens, correct, counted }]) => ({
       path,
@@ -47,7 +55,7 @@ export async function measureKnown(
       absorbed: counted === 0 ? 0 : correct / counted,
     }));
     byFolder.sort((a, b) => b.tokens - a.tokens);
-    return { nextTokenAccuracy: shareRight(counts.values()), trainedWordings, byFolder, general };
+    return { nextTokenAccuracy: shareRight(counts.values()), trainedWordings, unseenWordings, byFolder, general };
   } finally {
     await measurable.close();
   }

@@ -44,6 +44,7 @@ const training: TrainingResult = {
   ],
   nextTokenAccuracy: 0.82,
   trainedWordings: 0.9,
+  unseenWordings: 0.7,
   byFolder: [
     { path: 'src', tokens: 9000, absorbed: 0.85 },
     { path: '', tokens: 400, absorbed: 0.5 },
@@ -63,7 +64,12 @@ export const evalResult: EvalResult = {
   tokens: 9400,
   seed: 1,
   budget: { minutes: 1, epochs: null, steps: null },
-  base: { nextTokenAccuracy: 0.31, trainedWordings: 0.06, general: { code: 2.4, prose: 4.4, chat: 5.4 } },
+  base: {
+    nextTokenAccuracy: 0.31,
+    trainedWordings: 0.06,
+    unseenWordings: 0.04,
+    general: { code: 2.4, prose: 4.4, chat: 5.4 },
+  },
   arms: [arm('base', 0.05), arm('lift', 0.6)],
   trainings: [training],
   comparisons: [{ left: 'lift', right: 'base', exactMatch: { mean: 0.55, low: 0.4, high: 0.7 }, referenceNll: null }],
