@@ -1,6 +1,7 @@
 /** Answers, one after another, with a decoder and an index that are kept for the next question. */
 import type { AskParams, AskResult } from '../protocol/host.ts';
 import { Decoder } from './generate/decode.ts';
+import type { Evidence } from './generate/evidence.ts';
 import { type KnownFolders, namedPart } from './known-folders.ts';
 import type { BaseModel } from './model/open-model.ts';
 import type { Device } from './runtime/device.ts';
@@ -55,7 +56,10 @@ export class Answering {
     // What no version has learned in this form; of a model without an adapter that is everything, so only what is new.
     const changed = new Set(ledger === null ? this.folders.unsavedPathsIn(repository) : dirtyPaths(ledger, documents));
     const dirty = repository.documents.filter(({ path }) => changed.has(path));
-    const lookup = () => this.lookup(repository, signal);
+    const lookup = {
+      evidence: () => this.evidence(repository, signal),
+      whole: () => this.lookup(repository, signal),
+    };
     const result = await ask(this.base, decoder, lookup, params, dirty, onText, signal);
     const version = loaded?.version.version ?? null;
     return { ...result, version, ...(version === null || !answering?.package ? {} : { package: answering.package }) };
@@ -89,10 +93,21 @@ export class Answering {
     return this.open.decoder;
   }
 
+  private async evidence(repository: Repository, signal: AbortSignal): Promise<Evidence> {
+    const lookup = this.lookupOf(repository);
+    await lookup.bringEvidenceTo(repository, signal);
+    return lookup.evidence;
+  }
+
   private async lookup(repository: Repository, signal: AbortSignal): Promise<Lookup> {
-    const lookup = this.lookups.get(repository.folder) ?? new Lookup(this.base.tokenizer);
-    this.lookups.set(repository.folder, lookup);
+    const lookup = this.lookupOf(repository);
     await lookup.bringTo(repository, signal);
+    return lookup;
+  }
+
+  private lookupOf({ folder }: Repository): Lookup {
+    const lookup = this.lookups.get(folder) ?? new Lookup(this.base.tokenizer);
+    this.lookups.set(folder, lookup);
     return lookup;
   }
 }

@@ -4,7 +4,8 @@ import { secretByName, secretInText } from '../corpus/secrets.ts';
 import { focusCitations } from '../generate/citation-focus.ts';
 import { citationsOf } from '../generate/citations.ts';
 import type { Decoder } from '../generate/decode.ts';
-import { buildPrompt } from '../generate/prompt.ts';
+import type { Evidence } from '../generate/evidence.ts';
+import { buildPrompt, LARGEST_TINY_WINDOW } from '../generate/prompt.ts';
 import { sampler } from '../generate/sampler.ts';
 import { surestAnswer } from '../generate/surest.ts';
 import type { BaseModel } from '../model/open-model.ts';
@@ -14,16 +15,23 @@ import type { Lookup } from './lookup.ts';
 /** Passages that are looked up where nobody says how many. */
 const standardEvidence = 4;
 
+/** What is known of the folder as it is now, made when it is asked for. */
+export interface FolderLookup {
+  /** To search in, which is sooner there. */
+  evidence(): Promise<Evidence>;
+  whole(): Promise<Lookup>;
+}
+
 /**
- * Streams an answer. `lookup` is asked for when it is needed: before the answer where the prompt has evidence, after it
- * where only citations are to be checked, so that a large folder's first answer does not wait for its index. `dirty`:
+ * Streams an answer. Nothing is looked up before it is needed, so that a large folder's first answer does not wait for what
+ * only its citations are checked with. `dirty`:
  * texts that the adapter has not learned, which win over it. An open file with a secret is not shown. A model that remembers
  * better than it reads answers with and without texts, and gives the answer that it is surer of.
  */
 export async function ask(
   model: BaseModel,
   decoder: Decoder,
-  lookup: () => Promise<Lookup>,
+  lookup: FolderLookup,
   params: Omit<AskParams, 'askId' | 'folder' | 'useAdapter'>,
   dirty: readonly { path: string; text: string }[],
   onText: (text: string) => void,
@@ -33,13 +41,15 @@ export async function ask(
   const openFiles = params.openFiles.filter((file) => !holdsSecret(file));
   const boostPaths = openFiles.map(({ path }) => path);
   const { evidence = standardEvidence } = params;
-  const found = evidence > 0 ? await lookup() : null;
+  const isTiny = decoder.window <= LARGEST_TINY_WINDOW;
+  const outlined = evidence > 0 && !isTiny ? await lookup.whole() : null;
+  const found = evidence > 0 ? await lookup.evidence() : null;
   const prompt = buildPrompt({
     question: params.question,
-    outline: found?.outline() ?? '',
+    outline: outlined?.outline() ?? '',
     dirty,
     openFiles,
-    evidence: found?.evidence.search(params.question, evidence, { boostPaths }) ?? [],
+    evidence: found?.search(params.question, evidence, { boostPaths }) ?? [],
     conversation: params.conversation,
     window: decoder.window,
     reserve,
@@ -62,7 +72,7 @@ export async function ask(
     onToken: (id) => emit(stream.push(id)),
   });
   emit(stream.end());
-  const known = found ?? (await lookup());
+  const known = await lookup.whole();
   const checked = citationsOf(answer, {
     paths: known.paths,
     symbols: known.symbols,

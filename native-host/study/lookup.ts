@@ -12,7 +12,7 @@ import type { Repository } from './repository.ts';
 
 const outlineTokens = 400;
 
-interface KnownDocument {
+interface KnownSource {
   hash: string;
   /** Null where its language has no grammar. */
   symbols: FileSymbols | null;
@@ -23,9 +23,12 @@ export class Lookup {
   readonly evidence = new Evidence();
   /** Places by name. */
   symbols: ReadonlyMap<string, SymbolPlace[]> = new Map();
-  private readonly known = new Map<string, KnownDocument>();
+  /** Hashes of the documents that are searched. */
+  private readonly searched = new Map<string, string>();
+  private readonly known = new Map<string, KnownSource>();
   private files: readonly SourceFile[] = [];
   private documents: readonly Document[] = [];
+  private searchedTree: string | null = null;
   private tree: string | null = null;
 
   constructor(private readonly tokenizer: Tokenizer) {}
@@ -44,23 +47,43 @@ export class Lookup {
     return outlineOf(this.documents, this.files, outlineTokens, (text) => this.tokenizer.encode(text).length);
   }
 
-  /** Takes in what differs from the last time. Other work goes on in between. Errors: the signal's reason. */
-  async bringTo({ documents, tree }: Repository, signal?: AbortSignal): Promise<void> {
-    if (tree === this.tree) return;
+  /**
+   * Takes in what differs from the last time, to be searched; the rest, which takes longer, is as it was. Other work goes on
+   * in between. Errors: the signal's reason.
+   */
+  async bringEvidenceTo({ documents, tree }: Repository, signal?: AbortSignal): Promise<void> {
+    if (tree === this.searchedTree) return;
     // Until it is whole again, it is of no tree.
-    this.tree = null;
+    this.searchedTree = null;
     const endOfStep = timeSlices(signal);
     const paths = new Set(documents.map(({ path }) => path));
-    for (const path of [...this.known.keys()]) {
+    for (const path of [...this.searched.keys()]) {
       if (paths.has(path)) continue;
       this.evidence.remove(path);
-      this.known.delete(path);
+      this.searched.delete(path);
       await endOfStep();
     }
     for (const document of byImportance(documents)) {
+      const { path, hash } = document;
+      if (this.searched.get(path) === hash) continue;
+      this.evidence.put(document);
+      this.searched.set(path, hash);
+      await endOfStep();
+    }
+    this.searchedTree = tree;
+  }
+
+  /** The same, and everything else. */
+  async bringTo(repository: Repository, signal?: AbortSignal): Promise<void> {
+    await this.bringEvidenceTo(repository, signal);
+    const { documents, tree } = repository;
+    if (tree === this.tree) return;
+    this.tree = null;
+    const endOfStep = timeSlices(signal);
+    for (const path of [...this.known.keys()]) if (!this.searched.has(path)) this.known.delete(path);
+    for (const document of documents) {
       const { path, hash, text } = document;
       if (this.known.get(path)?.hash === hash) continue;
-      this.evidence.put(document);
       this.known.set(path, { hash, symbols: await symbolsOf(document), lines: text.split('\n').length });
       await endOfStep();
     }

@@ -51,6 +51,25 @@ test('brought from tree to tree it knows what one that is made anew knows', asyn
   expect(lookup.symbols.get('nextBravo')).toMatchObject([{ path: 'src/bravo.ts', startLine: 7 }]);
 });
 
+test('what is searched is ready before the rest, and of the tree that was asked for', async () => {
+  const folder = await fixture.repository('searched', smallRepository());
+  const lookup = new Lookup(fixture.model.tokenizer);
+  const first = await read(folder);
+  await lookup.bringEvidenceTo(first);
+  expect(lookup.evidence.search('Where is nextBravo defined?', 1)).toMatchObject([{ path: 'src/bravo.ts' }]);
+  expect(lookup.symbols.size).toBe(0);
+  await lookup.bringTo(first);
+  expect(lookup.symbols.get('nextBravo')).toHaveLength(1);
+  await rm(join(folder, 'src/bravo.ts'));
+  const second = await read(folder);
+  await lookup.bringEvidenceTo(second);
+  expect(lookup.evidence.has('bravoLimit')).toBe(false);
+  expect(lookup.paths.has('src/bravo.ts')).toBe(true);
+  await lookup.bringTo(second);
+  expect(lookup.paths.has('src/bravo.ts')).toBe(false);
+  expect(lookup.symbols.has('nextBravo')).toBe(false);
+});
+
 test('stopped on the way, it goes on the next time', async () => {
   const folder = await fixture.repository('stopped-on-the-way', smallRepository());
   const repository = await read(folder);
