@@ -1,5 +1,5 @@
-// `node dist/bench-repositories.js [--only semver,tar] [--steps 1200] [--probes 200] [--change-minutes 5] [--commits 20]
-// [--questions <folder>]`: what absorbing real repositories gives, written to bench/ABSORPTION.md.
+// `node dist/bench-repositories.js [--only semver,tar] [--arms base,lift] [--steps 1200] [--probes 200] [--change-minutes 5]
+// [--commits 20] [--questions <folder>]`: what absorbing real repositories gives, written to bench/ABSORPTION.md.
 //   `lift eval` of each package, with the next one's adapter as the wrong one, in a process of its own
 //   edits, renames and removals of one of them (none with --change-minutes 0)
 //   the last commits of a day of this project's own history, one after another (none with --commits 0)
@@ -24,6 +24,8 @@ import { type FetchedRepository, fetchRepository, measuredPackages } from './rep
 const { values } = parseArgs({
   options: {
     only: { type: 'string', default: measuredPackages.map(({ name }) => name).join(',') },
+    /** As `lift eval` takes them; all of them by default. */
+    arms: { type: 'string' },
     /** Of each training. */
     steps: { type: 'string', default: '1200' },
     probes: { type: 'string', default: '200' },
@@ -89,8 +91,8 @@ try {
 
 /** Without the name of a folder, which says nothing elsewhere. */
 function thisCommand(): string {
-  const { steps, probes, questions, commits } = values;
-  const rest = questions === undefined ? '' : ' --questions <folder>';
+  const { steps, probes, arms, questions, commits } = values;
+  const rest = `${arms === undefined ? '' : ` --arms ${arms}`}${questions === undefined ? '' : ' --questions <folder>'}`;
   const changed = `--change-minutes ${changeMinutes} --commits ${commits}`;
   return `node dist/bench-repositories.js --steps ${steps} --probes ${probes} ${changed}${rest}`;
 }
@@ -100,6 +102,7 @@ function optionsOf(name: string): string[] {
   const questions = values.questions === undefined ? null : resolve(values.questions, `${name}.jsonl`);
   return [
     ...['--steps', values.steps, '--probes', values.probes],
+    ...(values.arms === undefined ? [] : ['--arms', values.arms]),
     ...(questions !== null && existsSync(questions) ? ['--questions', questions] : []),
   ];
 }
