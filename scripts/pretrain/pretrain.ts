@@ -3,7 +3,7 @@
 //   node dist/pretrain/pretrain.js questions --minutes 20   supervision on questions about many small repositories
 //   node dist/pretrain/pretrain.js reading   --minutes 60   supervision on reading texts in the prompt
 //   node dist/pretrain/pretrain.js contexts  --minutes 40   supervision on questions about one of many texts in the prompt
-//   node dist/pretrain/pretrain.js episodes  --minutes 60 --from lift-base   practice in being absorbed into
+//   node dist/pretrain/pretrain.js episodes  --minutes 42 --from <model>   practice in being absorbed into
 //   node dist/pretrain/pretrain.js export [--to lift-nano]   writes models/lift-base
 // A stage goes on from the state that the one before it left in .cache/pretrain, or from a model of models/ (--from).
 import { copyFile, mkdir, rename, writeFile } from 'node:fs/promises';
