@@ -67,11 +67,6 @@ try {
     const page = absorptionPage({ command: thisCommand(), repositories, missing, changeRuns });
     await writeFile(projectFile('bench/ABSORPTION.md'), page);
   };
-  for (const [i, one] of fetched.entries()) {
-    if (!only.includes(one.name) || (await keptResult(one.name, optionsOf(one.name))) !== null) continue;
-    await evaluate(one, fetched[(i + 1) % fetched.length]!);
-    await write();
-  }
   if (changeMinutes > 0) {
     const changedOptions = ['--change-minutes', String(changeMinutes)];
     const semver = fetched.find(({ name }) => name === 'semver');
@@ -83,6 +78,11 @@ try {
       if (replayed === null) missing.push('a day of commits: this folder has no history of Git');
       else changeRuns.push(replayed);
     }
+  }
+  for (const [i, one] of fetched.entries()) {
+    if (!only.includes(one.name) || (await keptResult(one.name, optionsOf(one.name))) !== null) continue;
+    await evaluate(one, fetched[(i + 1) % fetched.length]!);
+    await write();
   }
   await write();
 } finally {

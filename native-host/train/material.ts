@@ -1,9 +1,11 @@
 /** What an adapter is trained on, as training items: segments of documents and questions about facts. */
 
 import { type Fact, factKey } from '../corpus/questions/fact.ts';
-import { wordingsOf } from '../corpus/questions/wordings.ts';
+import { loosened } from '../corpus/questions/loose-wording.ts';
+import { filledIn, type Wording, wordingsOf } from '../corpus/questions/wordings.ts';
 import type { Segment } from '../corpus/segments.ts';
 import type { ChatMessage } from '../model/chat-template.ts';
+import { uniformNumbers } from '../model/random.ts';
 import { conversationItem, type ModelText, questionItem, segmentHeader, segmentItem } from './items.ts';
 import type { TrainingItem } from './packing.ts';
 
@@ -19,7 +21,7 @@ export interface Lesson {
   /** Index of a segment's first token in its document, and how many it has; of a question 0. */
   start: number;
   size: number;
-  /** A training item; for a question in one of its trained wordings, picked by a number in [0, 1). */
+  /** A training item; for a question in one of its trained wordings, picked by a number in [0, 1), to the letter or loosely. */
   item(choice: number): TrainingItem;
 }
 
@@ -44,7 +46,7 @@ export function segmentLesson(
 export type ShownTexts = (question: string, answer: string, path: string, choice: number) => ChatMessage[] | null;
 
 /**
- * Null where no trained wording fits a row. `weight` is what a token of an answer counts, a segment's counting 1. `shown`:
+ * Asked to the letter and loosely. Null where no trained wording fits a row. `weight` is what a token of an answer counts, a segment's counting 1. `shown`:
  * what the question is asked with, picked by a number in [0, 1); without it, the bare question.
  */
 export function questionLesson(
@@ -55,7 +57,7 @@ export function questionLesson(
   shown?: ShownTexts,
 ): Lesson | null {
   const itemOf = (question: string) => questionItem(text, question, fact.answer, weight);
-  const questions = trainedQuestions(fact);
+  const questions = trainedWordings(fact).map((wording) => wording.text);
   const longest = questions.reduce((one, other) => (other.length > one.length ? other : one), '');
   const fits = (question: string) => itemOf(question).tokens.length <= rowLength;
   // Others may have more tokens in fewer characters, though never by half.
@@ -70,19 +72,19 @@ export function questionLesson(
     size: 0,
     // Worded and encoded when asked for: a large repository has more wordings than memory should hold.
     item: (choice) => {
-      const fitting = fit ? trainedQuestions(fact) : trainedQuestions(fact).filter(fits);
+      const wordings = trainedWordings(fact);
+      const fitting = fit ? wordings : wordings.filter((wording) => fits(wording.text));
       const place = choice * fitting.length;
-      const question = fitting[Math.floor(place)]!;
-      const messages = shown?.(question, fact.answer, fact.path, place % 1) ?? null;
-      if (messages === null) return itemOf(question);
+      const { template, text: toTheLetter } = fitting[Math.floor(place)]!;
+      const rest = place % 1;
+      const question = filledIn(loosened(template, uniformNumbers(rest * 2 ** 32)), fact);
+      const messages = shown?.(question, fact.answer, fact.path, rest) ?? [{ role: 'user', content: question }];
       const item = conversationItem(text, messages, fact.answer, weight);
-      return item.tokens.length <= rowLength ? item : itemOf(question);
+      return item.tokens.length <= rowLength ? item : itemOf(toTheLetter);
     },
   };
 }
 
-function trainedQuestions(fact: Fact): string[] {
-  return wordingsOf(fact)
-    .filter(({ heldBack }) => !heldBack)
-    .map(({ text }) => text);
+function trainedWordings(fact: Fact): Wording[] {
+  return wordingsOf(fact).filter(({ heldBack }) => !heldBack);
 }

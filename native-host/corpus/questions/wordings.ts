@@ -17,6 +17,8 @@ export interface Wording {
   index: number;
   /** Never used to train a repository's adapter, only to probe it. */
   heldBack: boolean;
+  /** With {slots}. */
+  template: string;
   text: string;
 }
 
@@ -38,10 +40,16 @@ export function wordingsOf(fact: Pick<Fact, 'kind' | 'slots'>): Wording[] {
   return [...kind.trained, ...kind.heldBack].map((template, index) => ({
     index,
     heldBack: index >= kind.trained.length,
-    text: template.replace(/\{(\w+)\}/g, (_, slot: string) => {
-      const value = fact.slots[slot];
-      if (value === undefined) throw new Error(`A fact of the kind "${fact.kind}" lacks the slot "${slot}".`);
-      return value;
-    }),
+    template,
+    text: filledIn(template, fact),
   }));
+}
+
+/** Throws where the fact lacks a slot of the template. */
+export function filledIn(template: string, { kind, slots }: Pick<Fact, 'kind' | 'slots'>): string {
+  return template.replace(/\{(\w+)\}/g, (_, slot: string) => {
+    const value = slots[slot];
+    if (value === undefined) throw new Error(`A fact of the kind "${kind}" lacks the slot "${slot}".`);
+    return value;
+  });
 }
