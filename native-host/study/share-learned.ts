@@ -17,7 +17,10 @@ export async function shareLearned(
 ): Promise<number> {
   if (lessons.length === 0) return 1;
   const items = lessons.flatMap((lesson) =>
-    (lesson.kind === 'question' ? askedWordings : [0]).map((choice) => ({ ...lesson.item(choice), source: lesson })),
+    (lesson.kind === 'question' ? askedWordings : [0]).map((choice) => ({
+      ...lesson.item(choice, true),
+      source: lesson,
+    })),
   );
   const counts = await measureItems(model, items, shape, signal);
   const learned = lessons.filter((lesson) => {

@@ -22,7 +22,7 @@ export interface Lesson {
   start: number;
   size: number;
   /** A training item; for a question in one of its trained wordings, picked by a number in [0, 1), to the letter or loosely. */
-  item(choice: number): TrainingItem;
+  item(choice: number, isToTheLetter?: boolean): TrainingItem;
 }
 
 /**
@@ -71,13 +71,13 @@ export function questionLesson(
     start: 0,
     size: 0,
     // Worded and encoded when asked for: a large repository has more wordings than memory should hold.
-    item: (choice) => {
+    item: (choice, isToTheLetter = false) => {
       const wordings = trainedWordings(fact);
       const fitting = fit ? wordings : wordings.filter((wording) => fits(wording.text));
       const place = choice * fitting.length;
       const { template, text: toTheLetter } = fitting[Math.floor(place)]!;
       const rest = place % 1;
-      const question = filledIn(loosened(template, uniformNumbers(rest * 2 ** 32)), fact);
+      const question = isToTheLetter ? toTheLetter : filledIn(loosened(template, uniformNumbers(rest * 2 ** 32)), fact);
       const messages = shown?.(question, fact.answer, fact.path, rest) ?? [{ role: 'user', content: question }];
       const item = conversationItem(text, messages, fact.answer, weight);
       return item.tokens.length <= rowLength ? item : itemOf(toTheLetter);
