@@ -8,9 +8,15 @@ export interface SurestAnswer {
 }
 
 /**
+ * An answer to a later prompt has to be so many times as likely as that to an earlier one. So what the first prompt's answer is
+ * surer of than not is never given up.
+ */
+const timesAsLikely = 2;
+
+/**
  * Answers each prompt and takes the answer whose tokens, the end of the turn included, are likeliest together after its own
- * prompt; of two alike the first. With one prompt it is that prompt's answer. `onToken` hears of the chosen answer alone: with
- * several prompts, all at once at the end. Errors: as Decoder.generate.
+ * prompt; the first unless another is far likelier. With one prompt it is that prompt's answer. `onToken` hears of the chosen
+ * answer alone: with several prompts, all at once at the end. Errors: as Decoder.generate.
  */
 export async function surestAnswer(
   decoder: Decoder,
@@ -33,7 +39,8 @@ export async function surestAnswer(
         return token;
       },
     });
-    if (best === null || logProbability > best.logProbability) best = { generated, prompt, logProbability };
+    if (best === null || logProbability > best.logProbability + Math.log(timesAsLikely))
+      best = { generated, prompt, logProbability };
     if (generated.end === 'cancelled') break;
   }
   const { generated, prompt } = best!;

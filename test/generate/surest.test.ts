@@ -51,12 +51,22 @@ test('the answer whose tokens are likeliest together is taken, and no token of a
   expect(decoder.asked).toEqual([[0], [1], [2]]);
 });
 
-test('of two alike the first is taken', async () => {
-  const decoder = decoderOf([
-    [sure(1), sure(end)],
-    [sure(2), sure(end)],
-  ]);
-  expect((await surestAnswer(decoder, [[1], [0]], options())).generated.tokens).toEqual([2]);
+test('the first is given up only for one that is twice as likely', async () => {
+  // Of four tokens this one has that probability.
+  const likely = (token: number, share: number) =>
+    [0, 0, 0, 0].map((_, id) => Math.log(id === token ? share : (1 - share) / 3));
+  const takes = async (first: number, second: number) => {
+    const decoder = decoderOf([
+      [likely(1, first), sure(end)],
+      [likely(2, second), sure(end)],
+    ]);
+    return (await surestAnswer(decoder, [[0], [1]], options())).prompt;
+  };
+  expect(await takes(0.9, 0.9)).toBe(0);
+  expect(await takes(0.51, 0.999)).toBe(0);
+  expect(await takes(0.45, 0.8)).toBe(0);
+  expect(await takes(0.45, 0.95)).toBe(1);
+  expect(await takes(0.9, 0.4)).toBe(0);
 });
 
 test('logits far from zero are compared by what they mean', async () => {
