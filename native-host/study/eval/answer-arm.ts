@@ -49,8 +49,8 @@ export async function answersOf(
 }
 
 /**
- * Mean −log p a token of each reference answer after the prompt with texts, in nats. An answer that takes more than half of the window is cut there,
- * in every arm alike.
+ * Mean −log p a token of each reference answer after the prompt with texts, in nats. An answer that takes more than half of
+ * the window is cut there, in every arm alike.
  */
 export async function referenceNlls(
   device: Device,

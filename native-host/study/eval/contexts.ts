@@ -24,9 +24,9 @@ export class Contexts {
   }
 
   /**
-   * The conversation that ends with the question, and the bare question where `lift ask` would let an adapter answer both and
-   * take the answer that it is surer of. Without texts it is the bare question, as training asks it; with texts the prompt that `lift ask` would pack. `path`: the file that the question is about; without one, that of the passage
-   * which is found first. `reserve`: tokens kept for the answer. Errors: Error where the question alone does not fit.
+   * The conversation that ends with the question, and the bare question where `lift ask` would let an adapter answer both.
+   * Without texts it is the bare question, as training asks it; with texts the prompt that `lift ask` would pack. `path`: the
+   * file that the question is about; without one, that of the passage which is found first. `reserve`: tokens kept for the answer. Errors: Error where the question alone does not fit.
    */
   promptFor(
     source: ContextSource,

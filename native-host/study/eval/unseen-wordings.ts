@@ -3,6 +3,7 @@
  * held-back wordings from other repositories. What they measure is whether a question is understood however it is put.
  */
 import type { Fact } from '../../corpus/questions/fact.ts';
+import { filledIn } from '../../corpus/questions/wordings.ts';
 
 const templates: Record<string, readonly [string, string]> = {
   signature: ['what do I have to hand to {name}', 'Remind me of the inputs {name} wants.'],
@@ -39,8 +40,6 @@ const templates: Record<string, readonly [string, string]> = {
 export const unseenKinds: readonly string[] = Object.keys(templates);
 
 /** Null where the kind of fact has none. */
-export function unseenWordingsOf({ kind, slots }: Pick<Fact, 'kind' | 'slots'>): string[] | null {
-  return (
-    templates[kind]?.map((template) => template.replace(/\{(\w+)\}/g, (_, slot: string) => slots[slot] ?? '')) ?? null
-  );
+export function unseenWordingsOf(fact: Pick<Fact, 'kind' | 'slots'>): string[] | null {
+  return templates[fact.kind]?.map((template) => filledIn(template, fact)) ?? null;
 }
