@@ -37,7 +37,7 @@ const { values } = parseArgs({
 const changeMinutes = Number(values['change-minutes']);
 const mostCommits = Number(values.commits);
 /** Of this project: as large as a package that is measured. */
-const replayedFolders = ['native-host/train', 'native-host/generate'];
+const replayedFolders = ['native-host/train'];
 // Relative to the bundle in dist/.
 const projectFile = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 const cache = projectFile('.cache/bench');

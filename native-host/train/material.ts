@@ -46,7 +46,8 @@ export function segmentLesson(
 export type ShownTexts = (question: string, answer: string, path: string, choice: number) => ChatMessage[] | null;
 
 /**
- * Asked to the letter and loosely. Null where no trained wording fits a row. `weight` is what a token of an answer counts, a segment's counting 1. `shown`:
+ * Asked to the letter and loosely. Null where no trained wording fits a row. `weight` is what a token of an answer counts, a
+ * segment's counting 1. `shown`:
  * what the question is asked with, picked by a number in [0, 1); without it, the bare question.
  */
 export function questionLesson(
@@ -58,6 +59,8 @@ export function questionLesson(
 ): Lesson | null {
   const itemOf = (question: string) => questionItem(text, question, fact.answer, weight);
   const questions = trainedWordings(fact).map((wording) => wording.text);
+  // That something moved or is gone is told for a while, and with fewer words it would ask what else is asked of its place.
+  const isNotice = questions.length === wordingsOf(fact).length;
   const longest = questions.reduce((one, other) => (other.length > one.length ? other : one), '');
   const fits = (question: string) => itemOf(question).tokens.length <= rowLength;
   // Others may have more tokens in fewer characters, though never by half.
@@ -77,7 +80,8 @@ export function questionLesson(
       const place = choice * fitting.length;
       const { template, text: toTheLetter } = fitting[Math.floor(place)]!;
       const rest = place % 1;
-      const question = isToTheLetter ? toTheLetter : filledIn(loosened(template, uniformNumbers(rest * 2 ** 32)), fact);
+      const question =
+        isToTheLetter || isNotice ? toTheLetter : filledIn(loosened(template, uniformNumbers(rest * 2 ** 32)), fact);
       const messages = shown?.(question, fact.answer, fact.path, rest) ?? [{ role: 'user', content: question }];
       const item = conversationItem(text, messages, fact.answer, weight);
       return item.tokens.length <= rowLength ? item : itemOf(toTheLetter);

@@ -41,6 +41,15 @@ test('a question is asked in its trained wordings, and around them, each time wi
   expect(asked(false)).toEqual(loosely);
 });
 
+test('that something is gone is told to the letter', () => {
+  const { tokenizer } = tiny.model;
+  const slots = Object.fromEntries(['name', 'path', 'from', 'to', 'file'].map((slot) => [slot, 'src/gone.ts']));
+  const removed = makeFact({ ...fact, kind: 'removed', slots, answer: 'removed' });
+  const lesson = questionLesson(tiny.model, removed, 3, 256)!;
+  const asked = choices.map((choice) => tokenizer.decode(lesson.item(choice).tokens));
+  expect(new Set(asked).size).toBe(wordingsOf(removed).length);
+});
+
 test('what does not fit a row is asked to the letter', () => {
   const widest = Math.max(
     ...choices.map((choice) => questionLesson(tiny.model, fact, 3, 256)!.item(choice, true).tokens.length),
