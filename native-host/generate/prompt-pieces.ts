@@ -53,16 +53,12 @@ export function piecesOf(
 }
 
 /**
- * Whether a piece tells what was never learned: what the user selected, or a changed text that holds the longest of the
- * question's terms, which mostly is the name that it asks about.
+ * Whether a changed text holds the longest of the question's terms, which mostly is the name that it asks about: what it says of
+ * that was never learned.
  */
 export function tellsNews(pieces: readonly Piece[], question: string, changed: ReadonlySet<string>): boolean {
   const longest = questionTerms(question).reduce((one, other) => (other.length > one.length ? other : one), '');
-  return pieces.some(
-    ({ path, lines, rank: order }) =>
-      Math.floor(order) === rank.selection ||
-      (changed.has(path) && termsOf([path, ...lines].join('\n')).includes(longest)),
-  );
+  return pieces.some(({ path, lines }) => changed.has(path) && termsOf([path, ...lines].join('\n')).includes(longest));
 }
 
 function piecesOfOpenFile({ path, text, from, to, selection }: OpenFile, terms: ReadonlySet<string>): Piece[] {
