@@ -82,6 +82,14 @@ export function buildPrompt(request: PromptRequest): Prompt {
   }
 }
 
+/** The conversations whose answers are compared: with memory to answer from, the bare one first. */
+export function comparedConversations(
+  { bare, messages }: Pick<Prompt, 'bare' | 'messages'>,
+  hasMemory: boolean,
+): ChatMessage[][] {
+  return bare !== null && hasMemory ? [bare, messages] : [messages];
+}
+
 function pathOf({ path }: { path: string }): string {
   return path;
 }

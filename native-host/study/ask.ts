@@ -5,7 +5,7 @@ import { focusCitations } from '../generate/citation-focus.ts';
 import { citationsOf } from '../generate/citations.ts';
 import type { Decoder } from '../generate/decode.ts';
 import type { Evidence } from '../generate/evidence.ts';
-import { buildPrompt, LARGEST_TINY_WINDOW } from '../generate/prompt.ts';
+import { buildPrompt, comparedConversations, LARGEST_TINY_WINDOW } from '../generate/prompt.ts';
 import { sampler } from '../generate/sampler.ts';
 import { surestAnswer } from '../generate/surest.ts';
 import type { BaseModel } from '../model/open-model.ts';
@@ -61,7 +61,7 @@ export async function ask(
     answer += text;
     if (text !== '') onText(text);
   };
-  const asked = decoder.hasAdapter && prompt.bare !== null ? [prompt.bare, prompt.messages] : [prompt.messages];
+  const asked = comparedConversations(prompt, decoder.hasAdapter);
   const prompts = asked.map((messages) => encodeConversation(model, messages, true));
   const longest = Math.max(...prompts.map(({ length }) => length));
   const { generated, prompt: chosen } = await surestAnswer(decoder, prompts, {

@@ -1,5 +1,6 @@
 /** Asks one arm everything: answers are generated, reference answers are measured. */
 import { Decoder } from '../../generate/decode.ts';
+import { comparedConversations } from '../../generate/prompt.ts';
 import type { BaseModel } from '../../model/open-model.ts';
 import type { Device } from '../../runtime/device.ts';
 import { conversationItem, encodeConversation } from '../../train/items.ts';
@@ -34,8 +35,8 @@ export async function answersOf(
   try {
     for (const asked of questions) {
       const started = performance.now();
-      const { bare, messages } = contexts.promptFor(context, asked, longestAnswerTokens);
-      const conversations = bare !== null && decoder.hasAdapter ? [bare, messages] : [messages];
+      const prompt = contexts.promptFor(context, asked, longestAnswerTokens);
+      const conversations = comparedConversations(prompt, decoder.hasAdapter);
       const prompts = conversations.map((conversation) => encodeConversation(model, conversation, true));
       answers.push(await greedyAnswer(decoder, model, prompts, longestAnswerTokens, signal));
       milliseconds += performance.now() - started;
