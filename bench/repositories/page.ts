@@ -32,6 +32,8 @@ export interface ChangeRun {
   steps: number;
   seconds: number;
   changes: readonly MeasuredChange[];
+  /** What absorbing everything anew made of all changes together. */
+  anew: MeasuredChange;
 }
 
 export interface AbsorptionRun {
@@ -162,13 +164,15 @@ function changeSections(runs: readonly ChangeRun[]): string[] {
     '## Changes',
     'A folder is absorbed, then changed and refreshed, one change after another. Facts that are new, facts that hold no more ' +
       '(by the answer that they had), and facts that a change leaves as they were: shares that are answered exactly in a ' +
-      'wording of training / in a new one. The last line of each table is all changes together: sums, means by fact, and what was ' +
-      'kept before the first and after the last of them.',
+      'wording of training / in a new one. Below are all changes together: sums, means by fact, and what was kept before the ' +
+      'first and after the last of them; then what absorbing everything anew (consolidation) makes of them in the minutes of ' +
+      'the first absorption. Its adapter is taken if it predicts at least as much of the text right; otherwise the refreshed one ' +
+      'stays.',
     ...runs.flatMap(changeTable),
   ];
 }
 
-function changeTable({ name, minutes, steps, seconds, changes }: ChangeRun): string[] {
+function changeTable({ name, minutes, steps, seconds, changes, anew }: ChangeRun): string[] {
   const known = ({ facts, trained, heldBack }: KnownShare) =>
     facts === 0 ? '–' : `${percent(trained)} / ${percent(heldBack)} of ${facts}`;
   const row = (label: string, change: Omit<MeasuredChange, 'name' | 'end'>) => [
@@ -195,12 +199,13 @@ function changeTable({ name, minutes, steps, seconds, changes }: ChangeRun): str
     `Absorbed for ${minutes} minutes: ${count(steps)} steps, ${seconds.toFixed(0)} s.`,
     table(
       ['change', 'steps', 'tokens', 'seconds', 'new, after', 'gone, after', 'kept, before', 'kept, after'],
-      [
-        ...changes.map((change) => row(`${change.name.replaceAll('|', '\\|')} (${change.end})`, change)),
-        row('**all**', all),
-      ],
+      [...changes.map((change) => row(labelOf(change), change)), row('**all**', all), row(labelOf(anew), anew)],
     ),
   ];
+}
+
+function labelOf({ name, end }: MeasuredChange): string {
+  return `${name.replaceAll('|', '\\|')} (${end})`;
 }
 
 function together(shares: readonly KnownShare[]): KnownShare {

@@ -79,7 +79,7 @@ async function absorbEach(
   control: AbsorbControl,
 ): Promise<Omit<AbsorbedFolder, 'arrangement'>> {
   const { signal, clock = () => performance.now() } = control;
-  const unordered = await Promise.all(parts.map(turnOf));
+  const unordered = await Promise.all(parts.map((part) => turnOf(part, request)));
   const recent = await recentlyChanged(repository.folder);
   const turns = inOrder(unordered, request.first ?? [], recent);
   const progress = new PackageProgress(turns, control.onProgress, clock);

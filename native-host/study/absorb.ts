@@ -80,7 +80,7 @@ export interface Absorbed {
 
 /**
  * Makes the adapter know the folder as it is now. Nothing changed: no step. A tree that an older version knows: that
- * version comes back. A few changes: a refresh with replay. Otherwise, or the first time: everything.
+ * version comes back. Changes: a refresh with replay, and after many of them everything anew. The first time: everything.
  * Errors: LockedError while another process trains this adapter; StoreError; whatever reading the folder gives.
  */
 export function absorb(
@@ -124,8 +124,8 @@ export async function withRepository<Outcome extends Absorbed>(
 }
 
 /**
- * As `absorb`, of what was read, for who holds the adapter's lock. What was learned of an unfinished absorption and changed
- * since comes first; then it goes on. Errors: the signal's reason, too.
+ * As `absorb`, of what was read, for who holds the adapter's lock. What was learned and changed since comes first, and is
+ * saved; then what else there is to learn, or everything anew. Errors: the signal's reason, too.
  */
 export async function absorbRead(
   device: Device,
@@ -135,22 +135,25 @@ export async function absorbRead(
   request: AbsorbRequest,
   control: AbsorbControl,
 ): Promise<Absorbed> {
-  const next = async (request: AbsorbRequest) =>
-    new Absorption(device, model, repository, adapter, await adapter.loadVersion(), request, control);
-  const absorption = await next(request);
-  const first = await absorption.run();
   const { share, minutes = share?.minutes ?? Number.POSITIVE_INFINITY } = request;
-  const left = minutes - first.seconds / 60;
-  if (!absorption.leavesRest || left <= 0 || request.editsOnly) return first;
-  const shared = share === undefined ? request : { ...request, share: { ...share, minutes: left } };
-  const rest = await (await next(request.minutes === undefined ? shared : { ...shared, minutes: left })).run();
-  const { steps, trainedTokens, seconds } = first;
-  return {
-    ...rest,
-    steps: rest.steps + steps,
-    trainedTokens: rest.trainedTokens + trainedTokens,
-    seconds: rest.seconds + seconds,
-  };
+  let absorption = new Absorption(device, model, repository, adapter, await adapter.loadVersion(), request, control);
+  let absorbed = await absorption.run();
+  while (absorption.isToGoOn) {
+    const left = minutes - absorbed.seconds / 60;
+    if (left <= 0) break;
+    const shared = share === undefined ? request : { ...request, share: { ...share, minutes: left } };
+    const asked = request.minutes === undefined ? shared : { ...shared, minutes: left };
+    absorption = new Absorption(device, model, repository, adapter, await adapter.loadVersion(), asked, control);
+    const { steps, trainedTokens, seconds } = absorbed;
+    const rest = await absorption.run();
+    absorbed = {
+      ...rest,
+      steps: rest.steps + steps,
+      trainedTokens: rest.trainedTokens + trainedTokens,
+      seconds: rest.seconds + seconds,
+    };
+  }
+  return absorbed;
 }
 
 function nothingAbsorbed(folder: string, version: number | null): Absorbed {

@@ -3,6 +3,7 @@ import { changeFacts } from '../corpus/changes.ts';
 import { initialAdapter } from '../model/adapter-init.ts';
 import type { AdapterLayout } from '../model/adapter-layout.ts';
 import type { LoadedVersion } from '../store/version-file.ts';
+import { refreshMinutes } from '../train/corpus-recipe.ts';
 import type { ModelText } from '../train/items.ts';
 import {
   type Curriculum,
@@ -15,10 +16,10 @@ import { type Lesson, questionLesson } from '../train/material.ts';
 import type { Recipe } from '../train/recipe.ts';
 import type { TrainerState } from '../train/trainer.ts';
 import type { AbsorbRequest } from './absorb.ts';
-import { fullCurriculum, refreshCurriculum } from './curriculum.ts';
+import { isConsolidationDue, mostRefreshedShare, unlearnedTokens, wantsConsolidation } from './consolidation.ts';
+import { fullCurriculum, isLargeRefresh, refreshCurriculum, roundsOver } from './curriculum.ts';
 import type { Interrupted, Work } from './interrupted.ts';
-import { dirtyPaths, emptyLedger, type Ledger, planLessons, unlearnedSpans, withKnown } from './ledger.ts';
-import { methodOf } from './method.ts';
+import { emptyLedger, type Ledger, planLessons, withKnown } from './ledger.ts';
 import type { Knowledge, Repository } from './repository.ts';
 import type { EpochBegun } from './teaching.ts';
 
@@ -38,9 +39,8 @@ export interface Situation {
 }
 
 export interface AbsorptionPlan {
+  /** What was trained anew must be better than the current version to take its place. */
   work: Work;
-  /** The current version knew another state of everything: this one must be better to take its place. */
-  replaces: LoadedVersion | null;
   curriculum: Curriculum;
   settings: LiftSettings;
   budget: LiftBudget;
@@ -56,67 +56,39 @@ export interface AbsorptionPlan {
   fresh: readonly Lesson[];
   /** The absorption that was not finished and goes on after this, from its checkpoint if there is one; null: none does. */
   rest: { from: Interrupted | null } | null;
+  /** Whether the checkpoint that there is belongs to what goes on after this. */
+  keepsCheckpoint: boolean;
 }
 
-/** When more of the corpus's tokens than this have changed, it is absorbed anew. */
-const consolidateShare = 0.15;
-/** Or when more of the questions than this have. */
-const consolidateQuestionShare = 0.5;
-/** Of what an unfinished absorption has learned; where more changed, there is nothing to keep by replaying it. */
-const mostRefreshedShare = 0.5;
-/** Or when refreshing has cost so much of the share that was predicted right after everything was absorbed. */
-const forgottenShare = 0.05;
+/** What replays much of what is known may learn faster than what replays little. */
+const fasterInLarge = 2;
 
 /** Null where only edits are asked for, and there are none or more than a refresh is for. */
 export function planAbsorption(situation: Situation): AbsorptionPlan | null {
-  const { current, ledger, interrupted, request } = situation;
+  const { current, ledger, lessons, interrupted, repository, request } = situation;
   const { editsOnly = false } = request;
-  const isUnfinished = current?.version.note.whole === false;
-  if (current === null) return editsOnly ? null : everything(situation, emptyLedger(), null);
-  if (isUnfinished) {
-    return refreshOfLearned(situation, current) ?? (editsOnly ? null : everything(situation, ledger, null));
+  if (current === null) return editsOnly ? null : everything(situation, emptyLedger());
+  if (current.version.note.whole === false)
+    return refreshOfLearned(situation, current) ?? (editsOnly ? null : everything(situation, ledger));
+  const { note } = current.version;
+  const isKnown = note.complete === true && note.tree === repository.tree;
+  if (isKnown && wantsConsolidation(request) && isConsolidationDue(note, repository.tokenCount)) {
+    const goesOn = interrupted?.work === 'anew' ? interrupted : null;
+    return { ...everything({ ...situation, current: null, interrupted: goesOn }, emptyLedger()), work: 'anew' };
   }
-  if (methodOf(request.method).has('consolidation') && asksForAll(situation, current)) {
-    if (editsOnly) return null;
-    const goesOn = interrupted?.work === 'full' ? interrupted : null;
-    return everything({ ...situation, current: null, interrupted: goesOn }, emptyLedger(), current);
-  }
+  const { fresh } = planLessons(ledger, lessons, repository.tokens);
+  if (fresh.length > mostRefreshedShare * lessons.length) return editsOnly ? null : everything(situation, ledger);
   return refresh(situation, current);
 }
 
-function asksForAll({ repository, lessons, ledger }: Situation, { version: { note } }: LoadedVersion): boolean {
-  const forgotten = Number(note.absorbedWhole ?? 0) - Number(note.absorbed ?? 0);
-  if (forgotten > forgottenShare) return true;
-  if (unlearnedTokens(ledger, repository) > consolidateShare * repository.tokenCount) return true;
-  const questions = lessons.filter(({ kind }) => kind === 'question');
-  const { fresh } = planLessons(ledger, questions, repository.tokens);
-  return fresh.length > consolidateQuestionShare * questions.length;
-}
-
-function unlearnedTokens(ledger: Ledger, { tokens }: Repository): number {
-  let unlearned = 0;
-  for (const [path, ids] of tokens) {
-    for (const { from, to } of unlearnedSpans(ledger, path, ids)) unlearned += to - from;
-  }
-  return unlearned;
-}
-
-/** About how many tokens an absorption has to learn, of everything where it is absorbed anew: what its time goes by. */
-export function tokensToLearn(ledger: Ledger, repository: Repository): number {
-  const unlearned = unlearnedTokens(ledger, repository);
-  if (unlearned > consolidateShare * repository.tokenCount) return repository.tokenCount;
-  // What vanished is told, too.
-  return unlearned === 0 && dirtyPaths(ledger, repository.documents).length > 0 ? 1 : unlearned;
-}
-
 /**
- * Everything, from the start or from where an absorption ended early, also one of an earlier tree. `learned`: what an
- * unfinished version of it has learned.
+ * Everything, from the start or from where an absorption ended early, also one of an earlier tree. `learned`: what the
+ * current version has learned of it.
  */
-function everything(situation: Situation, learned: Ledger, replaces: LoadedVersion | null): AbsorptionPlan {
+function everything(situation: Situation, learned: Ledger): AbsorptionPlan {
   const { recipe, layout, request, repository, lessons, current } = situation;
   const { tree } = repository;
-  const interrupted = situation.interrupted?.work === 'full' ? situation.interrupted : null;
+  const interrupted = situation.interrupted?.work === 'refresh' ? null : situation.interrupted;
   const isSameTree = interrupted?.tree === tree;
   const seed = interrupted?.seed ?? request.seed ?? 1;
   const plan = planLessons(learned, lessons, repository.tokens);
@@ -143,7 +115,6 @@ function everything(situation: Situation, learned: Ledger, replaces: LoadedVersi
   const visited = isSameTree && from.visited === 'everything' ? lessons : [];
   return {
     work: 'full',
-    replaces,
     curriculum,
     settings: { ...recipe.full, seed },
     budget,
@@ -155,6 +126,7 @@ function everything(situation: Situation, learned: Ledger, replaces: LoadedVersi
     before: withKnown(learned, [...plan.known, ...visited]),
     fresh: plan.fresh,
     rest: null,
+    keepsCheckpoint: false,
   };
 }
 
@@ -172,12 +144,16 @@ function refresh(situation: Situation, current: LoadedVersion): AbsorptionPlan {
   const from = isOfThis ? interrupted.position : startPosition;
   const learned = from.epoch > 0 ? fresh : [];
   const all = [...fresh, ...told];
+  const isLarge = isLargeRefresh({ fresh, known });
+  const learningRate = recipe.refresh.learningRate * (isLarge ? fasterInLarge : 1);
+  const rounds = isLarge ? roundsOver(recipe) : 1;
+  const budget = refreshBudget(recipe, request, unlearnedTokens(ledger, repository));
+  budget.epochs *= rounds;
   return {
     work: 'refresh',
-    replaces: null,
-    curriculum: refreshCurriculum({ fresh: all, known }),
-    settings: { ...recipe.refresh, seed: isOfThis ? interrupted.seed : (request.seed ?? 1) },
-    budget: refreshBudget(recipe, request),
+    curriculum: refreshCurriculum({ fresh: all, known }, rounds),
+    settings: { ...recipe.refresh, learningRate, seed: isOfThis ? interrupted.seed : (request.seed ?? 1) },
+    budget,
     state: isOfThis ? interrupted.state : newState(current.vector),
     from,
     leavesOutKnown: false,
@@ -186,6 +162,7 @@ function refresh(situation: Situation, current: LoadedVersion): AbsorptionPlan {
     before: withKnown(ledger, [...known, ...learned]),
     fresh: all,
     rest: null,
+    keepsCheckpoint: interrupted?.work === 'anew',
   };
 }
 
@@ -206,7 +183,7 @@ function refreshOfLearned(situation: Situation, current: LoadedVersion): Absorpt
   const fresh = asked.length - known.size;
   if (fresh === 0 || fresh > mostRefreshedShare * asked.length) return null;
   const plan = refresh({ ...situation, lessons: asked, interrupted: null }, current);
-  return { ...plan, rest: { from: interrupted?.work === 'full' ? interrupted : null } };
+  return { ...plan, rest: { from: interrupted?.work === 'full' ? interrupted : null }, keepsCheckpoint: true };
 }
 
 /** What is asked for is what a full absorption takes. */
@@ -219,12 +196,13 @@ export function fullBudget(
   return { epochs: epochs ?? most, minutes: minutes ?? most, smallestGain: -1, enough: 2 };
 }
 
-/** A refresh takes no more of what is asked for than it needs. */
-function refreshBudget({ refreshBudget: usual }: Recipe, { epochs, minutes }: AbsorbRequest): LiftBudget {
+/** A refresh takes no more of what is asked for than it needs. `tokens`: that are new. */
+function refreshBudget(recipe: Recipe, { epochs, minutes }: AbsorbRequest, tokens: number): LiftBudget {
+  const { refreshBudget: usual } = recipe;
   return {
     ...usual,
     epochs: Math.min(epochs ?? usual.epochs, usual.epochs),
-    minutes: Math.min(minutes ?? usual.minutes, usual.minutes),
+    minutes: Math.min(minutes ?? Number.POSITIVE_INFINITY, refreshMinutes(recipe, tokens)),
   };
 }
 

@@ -7,6 +7,7 @@ import type { AdapterLayout } from '../model/adapter-layout.ts';
 import type { BaseModel } from '../model/open-model.ts';
 import type { Device } from '../runtime/device.ts';
 import type { AdapterFolder } from '../store/adapter-folder.ts';
+import type { AdapterVersion } from '../store/manifest.ts';
 import type { LoadedVersion } from '../store/version-file.ts';
 import { recipeForCorpus } from '../train/corpus-recipe.ts';
 import { type LiftControl, type LiftPosition, type LiftProgress, lift, startPosition } from '../train/lift.ts';
@@ -14,8 +15,10 @@ import type { Lesson, ShownTexts } from '../train/material.ts';
 import { kindFor, type Recipe, withTexts } from '../train/recipe.ts';
 import { Trainer } from '../train/trainer.ts';
 import type { AbsorbControl, Absorbed, AbsorbReport, AbsorbRequest } from './absorb.ts';
-import { type AbsorptionPlan, newState, planAbsorption } from './absorption-plan.ts';
-import { loadInterrupted, saveInterrupted } from './interrupted.ts';
+import { type AbsorptionPlan, planAbsorption } from './absorption-plan.ts';
+import { Checkpoints } from './checkpoints.ts';
+import { isConsolidationDue, unlearnedTokens, wantsConsolidation } from './consolidation.ts';
+import { loadInterrupted } from './interrupted.ts';
 import { emptyLedger, type Ledger, ledgerKey, nextLedger, readLedger, shareKnown, unlearnedPaths } from './ledger.ts';
 import { type Method, methodOf } from './method.ts';
 import { type Knowledge, lessonsOf, type Repository, readKnowledge } from './repository.ts';
@@ -27,7 +30,6 @@ import { TrainingRecall } from './training-recall.ts';
 import { versionOfTree } from './version-of-tree.ts';
 import { Visits } from './visits.ts';
 
-const defaultSecondsBetweenCheckpoints = 15;
 /** Share of a new segment's tokens that a refresh wants to be predicted right. */
 const mostTokenShare = 0.95;
 
@@ -37,11 +39,10 @@ export class Absorption {
   private readonly reason: string;
   private readonly layout: AdapterLayout;
   private readonly clock: () => number;
-  private lastCheckpoint = performance.now();
   /** Of the current version. */
   private ledger = emptyLedger();
-  /** Whether an unfinished absorption goes on after what was run. */
-  leavesRest = false;
+  /** Whether there is more to learn of what was asked for than was run. */
+  isToGoOn = false;
   /** What is learned first. */
   private use: Omit<Use, 'ranks'> = { first: [], recent: [] };
 
@@ -70,8 +71,9 @@ export class Absorption {
     const { adapter, current, layout, recipe, request, repository, control } = this;
     this.ledger = (await readLedger(adapter.path, current?.version.note.ledger)) ?? emptyLedger();
     const known = await versionOfTree(adapter, repository.tree, layout.kind, current);
-    if (known !== null) {
-      const isCurrent = known.version === current?.version.version;
+    const isCurrent = known !== null && known.version === current?.version.version;
+    const isDue = isCurrent && wantsConsolidation(request) && isConsolidationDue(known.note, repository.tokenCount);
+    if (known !== null && !isDue) {
       if (!isCurrent) await adapter.makeCurrent(known.version);
       const end = isCurrent ? 'unchanged' : 'restored';
       return this.result(end, startPosition, 0, known.version, Number(known.note.absorbed), null);
@@ -122,7 +124,7 @@ export class Absorption {
       recipe,
       documents,
       tokens,
-      isStudied: (path: string) => work === 'full' || changed.has(path),
+      isStudied: (path: string) => work !== 'refresh' || changed.has(path),
       shown,
       cacheFolder: join(this.adapter.path, 'self-study'),
       clock: this.clock,
@@ -135,12 +137,13 @@ export class Absorption {
     try {
       const visits = new Visits(lessons, before);
       const recall = new TrainingRecall(this.model, repository, this.recipe, plan, visits, trainer, signal);
+      const checkpoints = new Checkpoints(this.adapter, this.layout, plan, trainer, repository.tree, this.use);
       const { end, position } = await lift(
         trainer,
         teaching.curriculum(plan.curriculum, plan.begun),
         plan.settings,
         plan.budget,
-        this.liftControl(plan, trainer, visits, recall, teaching),
+        this.liftControl(plan, trainer, visits, recall, teaching, checkpoints),
         plan.from,
       );
       const steps = trainer.step - plan.state.step;
@@ -150,7 +153,7 @@ export class Absorption {
       }
       if (!stopped) this.report('measure', recall.share);
       if (!stopped) await recall.measureAtEnd(end, position.seconds);
-      else if (work === 'full') await recall.sampleAtStop();
+      else if (work !== 'refresh') await recall.sampleAtStop();
       const ledger = nextLedger(before, {
         lessons,
         visited: visits.byLesson,
@@ -163,25 +166,30 @@ export class Absorption {
       this.report('save', absorbed);
       const isWhole = lessons.every((lesson) => ledger.lessons.has(ledgerKey(lesson)));
       const isComplete = !stopped && isWhole;
-      if (stopped || (work === 'full' && !isComplete))
-        await this.checkpoint(plan, trainer, position, !stopped, teaching.written);
-      else if (plan.rest !== null && !isComplete) await this.leaveRest(plan.rest, trainer);
-      if (stopped) {
-        // Until it is whole, a refresh leaves the version before as it is, and so does what knows less than that.
-        const isBetter = work === 'full' && absorbed >= this.shareKnown(this.ledger);
-        if (!isBetter) return this.unchanged('cancelled', position, steps);
-      } else if (plan.replaces !== null && !(await recall.isBetterThan(plan.replaces, this.device))) {
+      if (stopped || (work !== 'refresh' && !isComplete)) await checkpoints.save(position, !stopped, teaching.written);
+      else if (!isComplete) await checkpoints.leaveRest();
+      // Until it is whole, a refresh leaves the version before as it is, and so does what knows less than that.
+      const isLess = work !== 'full' || absorbed < this.shareKnown(this.ledger);
+      if (stopped && isLess) return this.unchanged('cancelled', position, steps);
+      const { current: past } = this;
+      const isWorse = work === 'anew' && !stopped && !(await recall.isBetterThan(past!, this.device));
+      if (isWorse && (end !== 'saturated' || signal.aborted)) {
         // What was trained stays, to be gone on with.
-        if (isComplete) await this.checkpoint(plan, trainer, position, true, teaching.written);
+        await checkpoints.save(position, !signal.aborted, teaching.written);
         return this.unchanged(end, position, steps);
       }
-      const { layout, reason, method, current: past } = this;
-      const { vector } = await trainer.state();
-      const isOfAll = work === 'full' || plan.rest !== null;
-      const how = { isOfAll, repository, ledger, absorbed, complete: isComplete, reason, method, past };
-      const version = await saveVersion(this.adapter, { layout, vector, ...how });
-      if (isComplete || (work === 'refresh' && !stopped && !this.leavesRest)) await this.adapter.removeCheckpoints();
-      return this.result(stopped ? 'cancelled' : end, position, steps, version, absorbed, ledger);
+      // More of what was trained anew would gain little: the version before is as good as it gets.
+      const known = isWorse ? this.ledger : ledger;
+      const vector = isWorse ? past!.vector : (await trainer.state()).vector;
+      const version = await this.save(plan, vector, known, isComplete);
+      const isDue = isConsolidationDue(version.note, repository.tokenCount);
+      const visited = plan.fresh.some((lesson) => visits.byLesson.has(lesson));
+      const isRefreshed = work === 'refresh' && !stopped;
+      const isRestToGoOn = plan.rest === null ? visited : !this.request.editsOnly;
+      this.isToGoOn = isRefreshed && (isComplete ? isDue && wantsConsolidation(this.request) : isRestToGoOn);
+      const isLeft = plan.rest === null ? plan.keepsCheckpoint && isDue : !isComplete;
+      if ((isComplete || isRefreshed) && !isLeft) await this.adapter.removeCheckpoints();
+      return this.result(stopped ? 'cancelled' : end, position, steps, version.version, this.shareKnown(known), known);
     } finally {
       await teaching.close();
       await trainer.close();
@@ -194,9 +202,10 @@ export class Absorption {
     visits: Visits,
     recall: TrainingRecall,
     teaching: Teaching,
+    checkpoints: Checkpoints,
   ): LiftControl {
     const { control } = this;
-    const { signal, secondsBetweenCheckpoints = defaultSecondsBetweenCheckpoints } = control;
+    const { signal } = control;
     // New text need not be known better than the rest is.
     const tokenShare = Math.min(mostTokenShare, Number(this.current?.version.note.absorbed ?? mostTokenShare));
     return {
@@ -209,42 +218,31 @@ export class Absorption {
       },
       onStep: async (position: LiftPosition) => {
         await teaching.betweenSteps(position.seconds, signal);
-        if (plan.work === 'full') await recall.sampleNowAndThen(control.secondsBetweenSamples);
-        if (performance.now() - this.lastCheckpoint < secondsBetweenCheckpoints * 1000) return;
-        await this.checkpoint(plan, trainer, position, false, teaching.written);
+        if (plan.work !== 'refresh') await recall.sampleNowAndThen(control.secondsBetweenSamples);
+        if (!checkpoints.isDue(control.secondsBetweenCheckpoints)) return;
+        await checkpoints.save(position, false, teaching.written);
       },
       onTrained: (lesson, count) => visits.note(lesson, count),
       onPassed: (lesson) => visits.note(lesson, null),
       measureRecall: () =>
-        plan.work === 'full'
-          ? recall.measureAfterEpoch()
-          : shareLearned(trainer, plan.fresh, tokenShare, plan.settings.shape, signal),
+        plan.work === 'refresh'
+          ? shareLearned(trainer, plan.fresh, tokenShare, plan.settings.shape, signal)
+          : recall.measureAfterEpoch(),
     };
   }
 
-  /** What was not finished goes on from what was trained now. */
-  private async leaveRest({ from }: NonNullable<AbsorptionPlan['rest']>, trainer: Trainer): Promise<void> {
-    this.leavesRest = true;
-    if (from === null) return;
-    const { vector } = await trainer.state();
-    const { version: _, ...position } = from;
-    await saveInterrupted(this.adapter, this.layout, { ...position, state: newState(vector) });
-  }
-
-  private async checkpoint(
-    { work, settings: { seed }, leavesOutKnown, byParts, rest }: AbsorptionPlan,
-    trainer: Trainer,
-    position: LiftPosition,
-    isSpent: boolean,
-    written: number,
-  ): Promise<void> {
-    // It would take the place of the one from which the rest goes on, which is worth more.
-    if (rest !== null) return;
-    const { tree } = this.repository;
-    const state = await trainer.state();
-    const how = { work, tree, position, seed, leavesOutKnown, byParts, written, isSpent, use: this.use };
-    await saveInterrupted(this.adapter, this.layout, { ...how, state });
-    this.lastCheckpoint = performance.now();
+  private save(
+    { work, rest }: AbsorptionPlan,
+    vector: Float32Array,
+    ledger: Ledger,
+    complete: boolean,
+  ): Promise<AdapterVersion> {
+    const { layout, repository, reason, method, current: past } = this;
+    const isOfAll = work !== 'refresh' || rest !== null;
+    const learned = unlearnedTokens(this.ledger, repository) - unlearnedTokens(ledger, repository);
+    const absorbed = this.shareKnown(ledger);
+    const how = { repository, ledger, absorbed, learned, complete, reason, method, past };
+    return saveVersion(this.adapter, { layout, vector, isOfAll, ...how });
   }
 
   private shareKnown(ledger: Ledger): number {

@@ -34,8 +34,7 @@ export function fullCurriculum(
 ): FullCurriculum {
   const parts = byParts ? partsOf(lessons) : [];
   const epochsOfParts = parts.length * epochsOfPart;
-  const overlap = Math.round(recipe.segmentLength / recipe.stride);
-  const rounds = byParts ? overlap : 1;
+  const rounds = byParts ? roundsOver(recipe) : 1;
   const earlyEpochs = byParts ? epochsOfParts + earlyEpochsOf(recipe) : 0;
   const isInRound = roundsOf(ofKind(lessons, 'segment'), rounds);
   const roundsBegin = (number: number) => {
@@ -68,8 +67,13 @@ const tokensOfFirstPart = 64_000;
 const timesInRounds = 2;
 
 /** How many epochs visit a part of the segments, and ask more. */
-export function earlyEpochsOf({ segmentLength, stride }: Recipe): number {
-  return timesInRounds * Math.round(segmentLength / stride);
+export function earlyEpochsOf(recipe: Recipe): number {
+  return timesInRounds * roundsOver(recipe);
+}
+
+/** In how many segments a token is. */
+export function roundsOver({ segmentLength, stride }: Pick<Recipe, 'segmentLength' | 'stride'>): number {
+  return Math.round(segmentLength / stride);
 }
 
 /** Which of several rounds visit a segment: each round some of every document, all rounds everything. */
@@ -112,13 +116,26 @@ function partsOf(lessons: readonly Lesson[]): ReadonlySet<string>[] {
 const replayedPerFresh = 2;
 const wordingsOfFresh = 4;
 
-/** New lessons, each epoch with twice as many others that are known, so that nothing else is forgotten. */
-export function refreshCurriculum({ fresh, known }: LessonPlan): Curriculum {
-  const visits = [...ofKind(fresh, 'segment'), ...asked(fresh, wordingsOfFresh)];
+/** Where more of all lessons than this are new, a refresh goes through their segments in rounds, as other training does. */
+const largeRefreshShare = 0.1;
+
+export function isLargeRefresh({ fresh, known }: LessonPlan): boolean {
+  return fresh.length > largeRefreshShare * (fresh.length + known.length);
+}
+
+/**
+ * New lessons, each epoch with twice as many others that are known, so that nothing else is forgotten. `rounds`: how many
+ * epochs together visit all new segments.
+ */
+export function refreshCurriculum({ fresh, known }: LessonPlan, rounds = 1): Curriculum {
+  const segments = ofKind(fresh, 'segment');
+  const isInRound = roundsOf(segments, rounds);
+  const questions = asked(fresh, wordingsOfFresh);
   return {
-    epoch: (_, uniform) => {
+    epoch: (number, uniform) => {
+      const visits = [...segments.filter((segment) => isInRound(segment, number % rounds)), ...questions];
       const replayed = shuffled(known, uniform).slice(0, replayedPerFresh * visits.length);
-      return { visits: [...visits, ...replayed], inOrder: false, isWhole: true };
+      return { visits: [...visits, ...replayed], inOrder: false, isWhole: number >= rounds - 1 };
     },
   };
 }

@@ -6,8 +6,8 @@ import { StoreError } from '../store/store-error.ts';
 import type { LiftPosition } from '../train/lift.ts';
 import type { TrainerState } from '../train/trainer.ts';
 
-/** Everything from the start, or a refresh of the version that was current. */
-export type Work = 'full' | 'refresh';
+/** Everything, a refresh of the version that was current, or everything from zero though it is known. */
+export type Work = 'full' | 'refresh' | 'anew';
 
 export interface Interrupted {
   work: Work;

@@ -1,7 +1,7 @@
 /** In which order the packages of a monorepo are absorbed, how they share the time, and how far all of them are together. */
 import type { BudgetShare } from '../train/corpus-recipe.ts';
-import type { AbsorbReport } from './absorb.ts';
-import { tokensToLearn } from './absorption-plan.ts';
+import type { AbsorbReport, AbsorbRequest } from './absorb.ts';
+import { isConsolidationDue, tokensToLearn, wantsConsolidation } from './consolidation.ts';
 import type { ArrangedPart } from './folder-adapters.ts';
 import { emptyLedger, readLedger, shareKnown, unlearnedPaths } from './ledger.ts';
 
@@ -10,26 +10,31 @@ export interface PackageTurn extends ArrangedPart {
   /** Share of its tokens that the current version predicts right, and the documents that it has not learned. */
   known: number;
   dirty: number;
-  /** About how many tokens an absorption has to learn; what the time is shared by. */
+  /** About how many tokens are new. */
+  unlearned: number;
+  /** And how many an absorption has to learn, of everything where it is absorbed anew: what the time is shared by. */
   toLearn: number;
 }
 
-export async function turnOf(part: ArrangedPart): Promise<PackageTurn> {
+export async function turnOf(part: ArrangedPart, request: AbsorbRequest): Promise<PackageTurn> {
   const { adapter, current } = part;
-  const { documents, tokens, tree } = part.repository;
+  const { documents, tokens, tokenCount, tree } = part.repository;
   const ledger = (await readLedger(adapter.path, current?.note.ledger)) ?? emptyLedger();
   const isKnown = (await adapter.findVersion((note) => note.tree === tree && note.complete === true)) !== null;
+  const unlearned = isKnown ? 0 : tokensToLearn(ledger, part.repository);
+  const isDue = current !== null && wantsConsolidation(request) && isConsolidationDue(current.note, tokenCount);
   return {
     ...part,
     known: shareKnown(ledger, documents, (path) => tokens.get(path)!.length),
     dirty: unlearnedPaths(ledger, documents).length,
-    toLearn: isKnown ? 0 : tokensToLearn(ledger, part.repository),
+    unlearned,
+    toLearn: unlearned + (isDue ? tokenCount : 0),
   };
 }
 
 /** An edit of what is learned takes seconds. */
-function isRefresh({ current, toLearn, repository }: PackageTurn): boolean {
-  return current !== null && current.note.whole !== false && toLearn > 0 && toLearn < repository.tokenCount;
+function isRefresh({ current, unlearned, repository }: PackageTurn): boolean {
+  return current !== null && current.note.whole !== false && unlearned > 0 && unlearned < repository.tokenCount;
 }
 
 /**

@@ -1,6 +1,7 @@
 /** A training's result as a version of its adapter, with its ledger beside it. */
 import type { AdapterLayout } from '../model/adapter-layout.ts';
 import type { AdapterFolder } from '../store/adapter-folder.ts';
+import type { AdapterVersion } from '../store/manifest.ts';
 import type { LoadedVersion } from '../store/version-file.ts';
 import { type Ledger, removeUnnamedLedgers, writeLedger } from './ledger.ts';
 import type { Method } from './method.ts';
@@ -15,6 +16,8 @@ export interface TrainedVersion {
   ledger: Ledger;
   /** Share of the corpus's tokens that are predicted right. */
   absorbed: number;
+  /** How many of its tokens were learned now and not before. */
+  learned: number;
   /** Whether every lesson was learned. */
   complete: boolean;
   /** How it was trained, in a line, and by what method. */
@@ -24,17 +27,18 @@ export interface TrainedVersion {
   past: LoadedVersion | null;
 }
 
-/** Returns the version's number. Errors: StoreError. */
-export async function saveVersion(adapter: AdapterFolder, trained: TrainedVersion): Promise<number> {
-  const { layout, vector, isOfAll, repository, ledger, absorbed, complete, reason, method } = trained;
+/** Errors: StoreError. */
+export async function saveVersion(adapter: AdapterFolder, trained: TrainedVersion): Promise<AdapterVersion> {
+  const { layout, vector, isOfAll, repository, ledger, absorbed, learned, complete, reason, method } = trained;
   const past = trained.past?.version.note;
-  const { version } = await adapter.saveVersion(layout, vector, {
+  const version = await adapter.saveVersion(layout, vector, {
     tree: repository.tree,
     commit: repository.commit,
     complete,
     // A refresh goes on from what once was whole, and may be compared with it.
     whole: isOfAll ? complete : past?.whole,
     absorbedWhole: isOfAll ? absorbed : past?.absorbedWhole,
+    refreshedTokens: isOfAll ? 0 : Number(past?.refreshedTokens ?? 0) + learned,
     kind: layout.kind,
     recipe: reason,
     method: [...method],

@@ -9,7 +9,7 @@
 import { adapterLayout } from '../model/adapter-init.ts';
 import type { AdapterKind, AdapterLayout } from '../model/adapter-layout.ts';
 import type { ModelConfig } from '../model/config.ts';
-import { type Recipe, recipeFor } from './recipe.ts';
+import { type Recipe, recipeFor, usualMinutes } from './recipe.ts';
 
 const parametersPerToken = 3;
 const highestRank = 256;
@@ -76,6 +76,11 @@ export function recipeForCorpus(
 /** What the size of a corpus suggests for absorbing it from the start. */
 export function minutesFor({ fullBudget }: Recipe, tokens: number): number {
   return Math.min(mostMinutes, Math.round(fullBudget.minutes * Math.max(1, tokens / tokensOfUsualBudget)));
+}
+
+/** At most so long a refresh takes that has so many tokens to learn. */
+export function refreshMinutes({ refreshBudget }: Recipe, tokens: number): number {
+  return Math.max(refreshBudget.minutes, (usualMinutes * tokens) / tokensOfUsualBudget);
 }
 
 function budgetText({ epochs, minutes: asked, share }: Asked, minutes: number, usual: number): string {

@@ -29,6 +29,8 @@ export interface Recipe {
 
 // Up to this size a dense change of every matrix costs no more to train than LoRA's small products, and learns faster.
 const tinyParameters = 20_000_000;
+/** The most that absorbing a corpus of usual size takes. */
+export const usualMinutes = 60;
 
 /** `kind` and `rank` override what the size suggests. `window`: the model's longest context. */
 export function recipeFor(parameters: number, window: number, kind?: AdapterKind, rank = 32): Recipe {
@@ -51,7 +53,7 @@ export function recipeFor(parameters: number, window: number, kind?: AdapterKind
     wordingsPerEpoch: 2,
     wordingsInEarlyEpochs: 4,
     full: { shape, batchesPerStep: tiny ? 1 : 16, learningRate, lastRate: 0.02 },
-    fullBudget: { epochs: 20, minutes: 60, smallestGain: 0.003, enough: 0.99 },
+    fullBudget: { epochs: 20, minutes: usualMinutes, smallestGain: 0.003, enough: 0.99 },
     refresh: { shape, batchesPerStep: tiny ? 1 : 4, learningRate: learningRate / 4, lastRate: 0.1 },
     refreshBudget: { epochs: 40, minutes: 2, smallestGain: -1, enough: 1 },
   };

@@ -3,11 +3,6 @@ import type { AutoAbsorb } from '../settings.ts';
 
 /** After a save others often follow, of a formatter or a code generator. Milliseconds without a change. */
 const quietMilliseconds: Record<Exclude<AutoAbsorb, 'off'>, number> = { onSave: 2000, afterDelay: 60_000 };
-/** When more than this share of the files has changed, everything is absorbed anew, which the user should ask for. */
-const largestShare = 0.15;
-/** In a folder with fewer files than this that takes little time. */
-const smallFolder = 200;
-
 export class AutoAbsorber {
   private timer: NodeJS.Timeout | undefined;
 
@@ -27,8 +22,4 @@ export class AutoAbsorber {
   dispose(): void {
     clearTimeout(this.timer);
   }
-}
-
-export function mayRefreshUnasked(dirty: number, documents: number): boolean {
-  return dirty > 0 && (documents < smallFolder || dirty <= largestShare * documents);
 }

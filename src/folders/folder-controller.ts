@@ -9,7 +9,6 @@ import type { AbsorptionHold } from '../power/absorption-hold.ts';
 import { autoAbsorb } from '../settings.ts';
 import type { AbsorptionQueue } from './absorption-queue.ts';
 import { AbsorptionRun, type RunEnd } from './absorption-run.ts';
-import { mayRefreshUnasked } from './auto-absorb.ts';
 import { excludePatterns } from './exclude-patterns.ts';
 import { FolderChanges } from './folder-changes.ts';
 import { FolderCoverage } from './folder-coverage.ts';
@@ -292,9 +291,9 @@ export class FolderController implements AbsorbedFolder {
     if (this.running !== null || this.known.phase === 'paused' || this.known.phase === 'failed') return;
     if (this.services.host.state.phase !== 'ready') await this.update();
     await this.changes.flush();
-    const { phase, dirty, documents } = this.known;
-    // Of much that is not learned yet, what was learned is kept right; the rest waits until it is asked for.
-    if (phase === 'idle' && dirty > 0) await this.begin(true, !mayRefreshUnasked(dirty, documents));
+    const { phase, dirty } = this.known;
+    // What was learned is kept right, in seconds; what takes longer waits until it is asked for.
+    if (phase === 'idle' && dirty > 0) await this.begin(true, true);
   }
 
   private get wanted(): RememberedFolder['wanted'] {

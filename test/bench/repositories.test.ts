@@ -101,7 +101,8 @@ describe('the page of what absorbing gives', () => {
     const change = { name: 'edit', steps: 9, trainedTokens: 4000, seconds: 5.25, end: 'saturated' };
     const measured = { ...change, fresh: share, gone: none, keptBefore: share, keptAfter: share };
     const second = { ...measured, name: 'a | b', fresh: { facts: 1, trained: 0, heldBack: 0.5 }, keptAfter: none };
-    const changed = { name: 'semver 7.8.6', minutes: 1, steps: 100, seconds: 60, changes: [measured, second] };
+    const anew = { ...measured, name: 'everything anew', end: 'budget', steps: 70 };
+    const changed = { name: 'semver 7.8.6', minutes: 1, steps: 100, seconds: 60, changes: [measured, second], anew };
     const page = absorptionPage({ ...run, changeRuns: [changed] });
     const tables = page
       .split('\n\n')
@@ -111,6 +112,7 @@ describe('the page of what absorbing gives', () => {
     for (const table of tables) expect(new Set(table.map((row) => row.split(/(?<!\\)\|/).length)).size).toBe(1);
     expect(page).toContain('| **all** | 18 | 8,000 | 10.5 | 75.0 % / 50.0 % of 4 | – | 100.0 % / 50.0 % of 3 | – |');
     expect(page).toContain('| edit (saturated) | 9 | 4,000 | 5.3 | 100.0 % / 50.0 % of 3 | – |');
+    expect(page).toContain('| everything anew (budget) | 70 | 4,000 | 5.3 |');
     expect(page).toContain('- flask@3.1.3 could not be fetched: no network');
     expect(page).toContain('`node dist/bench-repositories.js --steps 100`');
     expect(absorptionPage({ ...run, repositories: [], missing: [] })).not.toContain('|');

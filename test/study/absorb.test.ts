@@ -123,26 +123,6 @@ test('a stopped refresh leaves the version as it was, and is gone on with', asyn
   expect(await vectorOf(folder)).toEqual(await vectorOf(same));
 });
 
-test('absorbing anew does not replace a version that knows more, and goes on until it knows as much', async () => {
-  const names = ['alpha', 'bravo', 'carol', 'delta'];
-  const files = names.map((name, i) => [`src/${name}.ts`, moduleText(name, 100 + i)]);
-  const folder = await fixture.repository('anew', Object.fromEntries(files));
-  const first = await fixture.absorb(folder, { epochs: 3 });
-  await writeTo(join(folder, 'src/alpha.ts'), moduleText('alphas', 31337));
-
-  const stopped = await fixture.absorbAndStop(folder, 1);
-  expect(stopped).toMatchObject({ end: 'cancelled', steps: 1, version: 1 });
-  expect(stopped.absorbed).toBeGreaterThan(0.5 * first.absorbed);
-
-  let rest = await fixture.absorb(folder, { epochs: 1 });
-  expect(rest).toMatchObject({ end: 'budget', version: 1 });
-  for (let more = 0; more < 6 && rest.version === 1; more++) rest = await fixture.absorb(folder, { epochs: 2 });
-  expect(rest.version).toBe(2);
-  expect((await currentOf(folder)).note).toMatchObject({ complete: true, whole: true });
-  expect(rest.absorbed).toBeGreaterThan(0.9 * first.absorbed);
-  expect(await fixture.absorb(folder)).toMatchObject({ end: 'unchanged', steps: 0 });
-});
-
 test('another kind of adapter is absorbed anew, each kind is found again', async () => {
   const folder = await fixture.repository('kinds', smallRepository());
   await fixture.absorb(folder, { epochs: 1 });

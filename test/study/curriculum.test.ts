@@ -1,5 +1,10 @@
 import { expect, test } from 'vitest';
-import { earlyEpochsOf, fullCurriculum } from '../../native-host/study/curriculum.ts';
+import {
+  earlyEpochsOf,
+  fullCurriculum,
+  isLargeRefresh,
+  refreshCurriculum,
+} from '../../native-host/study/curriculum.ts';
 import type { Lesson } from '../../native-host/train/material.ts';
 import { recipeFor } from '../../native-host/train/recipe.ts';
 
@@ -107,4 +112,31 @@ test('what is known is left out of the first epoch alone', () => {
   const { epoch } = fullCurriculum(lessons, recipe, { known });
   expect(pathsIn(epoch(0, uniform).visits)).toBe(6);
   expect(pathsIn(epoch(1, uniform).visits)).toBe(10);
+});
+
+test('a refresh of little visits all that is new each time, one of much in rounds, and twice as much that is known', () => {
+  const fresh = [
+    ...Array.from({ length: 6 }, (_, i) => lesson('segment', 'changed', 90 * i, 240)),
+    lesson('question', 'changed', 0, 0),
+  ];
+  const known = corpusOf(40);
+  expect(isLargeRefresh({ fresh, known: known.slice(0, 60) })).toBe(true);
+  expect(isLargeRefresh({ fresh, known })).toBe(false);
+  const newIn = (visits: readonly Lesson[]) => visits.filter(({ path }) => path === 'changed');
+  const little = refreshCurriculum({ fresh, known });
+  const { visits, isWhole } = little.epoch(0, uniform);
+  expect(isWhole).toBe(true);
+  expect(new Set(newIn(visits))).toEqual(new Set(fresh));
+  expect(visits.length).toBe(3 * newIn(visits).length);
+
+  const much = refreshCurriculum({ fresh, known }, 3);
+  const rounds = [0, 1, 2, 3].map((number) => much.epoch(number, uniform));
+  expect(rounds.map((round) => round.isWhole)).toEqual([false, false, true, true]);
+  expect(rounds.map((round) => segmentsOf(newIn(round.visits)).map(({ start }) => start / 90))).toEqual([
+    [0, 3],
+    [1, 4],
+    [2, 5],
+    [0, 3],
+  ]);
+  for (const round of rounds) expect(newIn(round.visits)).toContain(fresh[6]);
 });

@@ -6,6 +6,7 @@ function turn(name: string, tokenCount: number, toLearn = tokenCount, known = 0)
   const documents = ['a.ts', 'b.ts'].map((file) => ({ path: `${name}/${file}` }));
   return {
     package: name,
+    unlearned: toLearn,
     toLearn,
     known,
     dirty: 0,

@@ -10,7 +10,7 @@ import { shownTexts } from '../../native-host/study/shown-texts.ts';
 import { Teaching, type TeachingMaterial } from '../../native-host/study/teaching.ts';
 import type { Curriculum } from '../../native-host/train/lift.ts';
 import { recipeFor } from '../../native-host/train/recipe.ts';
-import { moduleText, StudyFixture, smallRepository, writeTo } from './study-fixture.ts';
+import { StudyFixture, smallRepository } from './study-fixture.ts';
 
 let fixture: StudyFixture;
 beforeAll(async () => {
@@ -93,19 +93,6 @@ test('without a method it is the training that it always was', async () => {
   await fixture.absorb(one, { epochs: 2 });
   await fixture.absorb(other, { epochs: 2, method: [] });
   await expectSame(one, other);
-});
-
-test('without consolidation a folder that changed much is refreshed', async () => {
-  const works = [];
-  for (const method of [['consolidation'], []] as const) {
-    const folder = await fixture.repository(`much-${method.length}`, smallRepository());
-    await fixture.absorb(folder, { epochs: 2, method });
-    for (const name of ['alpha', 'bravo', 'carol', 'delta'])
-      await writeTo(`${folder}/src/${name}.ts`, moduleText(`${name}er`, 4000));
-    await fixture.absorbAndStop(folder, 2, { epochs: 2, method });
-    works.push((await fixture.adapter(folder).loadCheckpoint())!.state.work);
-  }
-  expect(works).toEqual(['full', 'refresh']);
 });
 
 test('an epoch that is gone on with has what was written when it began', async () => {

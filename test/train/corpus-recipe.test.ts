@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { adapterLayout } from '../../native-host/model/adapter-init.ts';
 import { parseModelConfig } from '../../native-host/model/config.ts';
-import { recipeForCorpus } from '../../native-host/train/corpus-recipe.ts';
+import { recipeForCorpus, refreshMinutes } from '../../native-host/train/corpus-recipe.ts';
 import { recipeFor } from '../../native-host/train/recipe.ts';
 import { tinyConfig } from '../fixtures/tiny-model.ts';
 
@@ -84,4 +84,11 @@ test('a dense change of a tiny model has the room that it has, and it is said wh
   expect(reason).toMatch(
     /^Every matrix: 74,000 parameters, room for about 25,000 of 50,000 tokens: not all will be known/,
   );
+});
+
+test('a refresh has two minutes, and of much as many for a token as absorbing everything', () => {
+  const recipe = recipeFor(model.parameters, 8192);
+  expect([0, 100, 4266].map((tokens) => refreshMinutes(recipe, tokens))).toEqual([2, 2, 2]);
+  expect(refreshMinutes(recipe, 12_800)).toBe(6);
+  expect(refreshMinutes(recipe, 128_000)).toBe(recipe.fullBudget.minutes);
 });

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { AutoAbsorber, mayRefreshUnasked } from '../../../src/folders/auto-absorb.ts';
+import { AutoAbsorber } from '../../../src/folders/auto-absorb.ts';
 import type { AutoAbsorb } from '../../../src/settings.ts';
 
 beforeEach(() => {
@@ -27,11 +27,4 @@ it.each<[AutoAbsorb, number | null]>([
   absorber.dispose();
   vi.advanceTimersByTime(1e6);
   expect(refresh).toHaveBeenCalledTimes(milliseconds === null ? 0 : 1);
-});
-
-it('leaves what means absorbing anew to the user, but in a small folder', () => {
-  expect(mayRefreshUnasked(0, 1000)).toBe(false);
-  expect(mayRefreshUnasked(150, 1000)).toBe(true);
-  expect(mayRefreshUnasked(151, 1000)).toBe(false);
-  expect(mayRefreshUnasked(50, 100)).toBe(true);
 });

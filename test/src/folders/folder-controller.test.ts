@@ -511,7 +511,7 @@ describe('changes', () => {
     }
   });
 
-  it('are all that is absorbed unasked where much is not learned yet, and nothing is gone on with', async () => {
+  it('are all that is absorbed unasked, and nothing is gone on with', async () => {
     vi.useFakeTimers();
     try {
       editor.settings['lift.autoAbsorb'] = 'onSave';
