@@ -144,6 +144,8 @@ function ofKind(lessons: readonly Lesson[], wanted: Lesson['kind']): Lesson[] {
   return lessons.filter(({ kind }) => kind === wanted);
 }
 
+/** Pass by pass, so that a question comes again when others have come between: adjacent ones teach far less. */
 function asked(lessons: readonly Lesson[], wordings: number): Lesson[] {
-  return ofKind(lessons, 'question').flatMap((question) => Array.from({ length: wordings }, () => question));
+  const questions = ofKind(lessons, 'question');
+  return Array.from({ length: wordings }, () => questions).flat();
 }

@@ -86,6 +86,13 @@ test('after six early epochs all segments are visited each time, and questions a
   expect(visitsOf(6)).toEqual([...long, ...asked(recipe.wordingsPerEpoch)]);
 });
 
+test('the wordings of a question are spread over the first epoch', () => {
+  const lessons = corpusOf(10);
+  const { visits } = fullCurriculum(lessons, recipe, { byParts: true }).epoch(0, uniform);
+  const questions = lessons.slice(10);
+  expect(visits.slice(10)).toEqual(Array.from({ length: recipe.wordingsInEarlyEpochs }, () => questions).flat());
+});
+
 test('three epochs of each part of a large corpus visit all its segments', () => {
   const lessons = corpusOf(1000);
   const { epoch, epochsOfParts, roundsBegin } = fullCurriculum(lessons, recipe, { byParts: true });
