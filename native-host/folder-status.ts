@@ -4,6 +4,7 @@ import type { BaseModel } from './model/open-model.ts';
 import type { Arrangement } from './store/arrangement.ts';
 import type { AbsorbedFolder } from './study/absorb-folder.ts';
 import { type ChosenArrangement, chooseArrangement } from './study/arrangement.ts';
+import { isConsolidationDue } from './study/consolidation.ts';
 import { coverageOf } from './study/coverage.ts';
 import type { ArrangedFolder, KnownPart } from './study/folder-adapters.ts';
 import { emptyLedger, shareKnown, unlearnedPaths } from './study/ledger.ts';
@@ -43,6 +44,7 @@ export async function statusOf(
     absorbedCommit: typeof commit === 'string' ? commit : null,
     // An adapter that answers for several packages lies there once.
     adapterBytes: [...new Set(versions)].reduce((total, { bytes }) => total + bytes, 0),
+    ...(parts.some(isConsolidationDueOf) ? { isConsolidationDue: true } : {}),
     ...(typeof recipe === 'string' && isOne && (newest !== undefined || arrangement === 'whole') ? { recipe } : {}),
     ...(reason === '' ? {} : { arrangement: reason + answersStill }),
     ...(isOne ? {} : { packages: known }),
@@ -53,6 +55,10 @@ export async function statusOf(
 export async function coverageOfFolder({ parts }: KnownFolder): Promise<CoverageEntry[]> {
   const entries = parts.map(async (part) => coverageOf((await part.ledger()) ?? emptyLedger(), part.repository));
   return (await Promise.all(entries)).flat();
+}
+
+function isConsolidationDueOf({ current, repository }: KnownPart): boolean {
+  return current !== null && isConsolidationDue(current.note, repository.tokenCount);
 }
 
 async function statusOfPart(part: KnownPart): Promise<PackageStatus> {

@@ -360,6 +360,8 @@ export interface StatusResult {
   /** The Git commit that was checked out then, in full; null where there was none. */
   absorbedCommit: string | null;
   adapterBytes: number;
+  /** Whether so much was refreshed since everything was absorbed that absorbing it anew is worth it; absent where not. */
+  isConsolidationDue?: true;
   /** How the current version was trained, or would be where there is none, and why so: a line of English. */
   recipe?: string;
   /** Which adapters a folder with packages has and why so, in a line of English; absent where none are declared. */

@@ -95,6 +95,8 @@ export interface FolderState {
   absorbedCommit: string | null;
   /** How the version was trained and why so, in English; absent where the host does not say. */
   recipe?: string;
+  /** Whether so much was refreshed since everything was absorbed that absorbing it anew is worth it. */
+  isConsolidationDue?: true;
   /** Which adapters a folder with packages has and why so, in English; absent where it declares none. */
   arrangement?: string;
   adapterBytes: number;

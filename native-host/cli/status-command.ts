@@ -30,7 +30,7 @@ export function addStatusCommand(program: Command, context: CliContext): void {
 /** For people. `now` in milliseconds since 1970. */
 export function statusLines(status: StatusResult, named: string, all: boolean, now: number): string[] {
   const { documents, tokens, absorbed, dirty, skipped, version, absorbedAt, adapterBytes, device, model } = status;
-  const { absorbedCommit: commit, recipe, arrangement, packages = [] } = status;
+  const { absorbedCommit: commit, isConsolidationDue = false, recipe, arrangement, packages = [] } = status;
   const corpus = `${counted(tokens, 'token')} in ${counted(documents, 'document')}`;
   const again = dirty === 0 ? 'none' : `${counted(dirty, 'file')}; \`lift absorb ${named}\` learns them`;
   return [
@@ -41,6 +41,9 @@ export function statusLines(status: StatusResult, named: string, all: boolean, n
       ? []
       : [
           `Dirty     ${again}`,
+          ...(isConsolidationDue
+            ? [`Anew      much was refreshed; \`lift absorb ${named}\` absorbs everything anew`]
+            : []),
           `${packages.length > 0 ? 'Newest    version' : 'Version  '} ${version}${absorbedAt === null ? '' : `, ${age(absorbedAt, now)}`}`,
           ...(commit === null ? [] : [`Commit    ${commit}`]),
           `Size      ${byteSize(adapterBytes)}`,

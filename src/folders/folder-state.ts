@@ -33,15 +33,16 @@ const atRest: ReadonlySet<FolderState['phase']> = new Set(['unknown', 'empty', '
 export function withStatus(state: FolderState, status: StatusResult): FolderState {
   const { documents, tokens, absorbed, dirty, version, absorbedAt, absorbedCommit, adapterBytes, skipped, recipe } =
     status;
-  const { arrangement, packages } = status;
+  const { arrangement, packages, isConsolidationDue } = status;
   const made = {
     ...{ version, absorbedAt, absorbedCommit, adapterBytes },
+    ...(isConsolidationDue === undefined ? {} : { isConsolidationDue }),
     ...(recipe === undefined ? {} : { recipe }),
     ...(arrangement === undefined ? {} : { arrangement }),
     ...(packages === undefined ? {} : { byPackage: packages.map(packageShare) }),
   };
   // What the host says no more is so no more.
-  const { recipe: _recipe, arrangement: _arrangement, byPackage: _byPackage, ...lasting } = state;
+  const { recipe: _r, arrangement: _a, byPackage: _p, isConsolidationDue: _d, ...lasting } = state;
   const known = { ...lasting, documents, tokens, absorbed, dirty, ...made, skipped };
   return atRest.has(state.phase) ? { ...known, phase: version === null ? 'empty' : 'idle', message: null } : known;
 }

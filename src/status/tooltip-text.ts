@@ -42,6 +42,7 @@ function folderText(folder: FolderState, now: number): string {
   if (folder.dirty > 0 && folder.version !== null) {
     lines.push(l10n.t('$(circle-filled) Files changed since: {0}', countText(folder.dirty)));
   }
+  if (folder.isConsolidationDue) lines.push(l10n.t('Much was refreshed: Refresh absorbs everything anew.'));
   if (folder.skipped.length > 0)
     lines.push(l10n.t('Files and folders left out: {0}', countText(folder.skipped.length)));
   return lines.join('  \n');
@@ -102,7 +103,7 @@ function commandLinks(host: HostState, folders: readonly FolderState[]): string[
   if (has('busy', 'waiting')) links.push(link('debug-pause', l10n.t('Pause'), 'lift.pause'));
   if (has('paused')) links.push(link('debug-continue', l10n.t('Resume'), 'lift.resume'));
   if (has('busy', 'waiting', 'paused', 'elsewhere')) links.push(link('debug-stop', l10n.t('Stop'), 'lift.stop'));
-  if (folders.some(({ phase, dirty }) => phase === 'idle' && dirty > 0)) {
+  if (folders.some(({ phase, dirty, isConsolidationDue }) => phase === 'idle' && (dirty > 0 || isConsolidationDue))) {
     links.push(link('sync', l10n.t('Refresh'), 'lift.refresh'));
   }
   if (has('empty', 'unknown', 'failed')) links.push(link('book', l10n.t('Absorb'), 'lift.absorb'));

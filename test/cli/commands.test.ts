@@ -317,6 +317,14 @@ describe('lift status', () => {
     expect(stdout).toMatch(/Newest {4}version 2, .* old/);
   });
 
+  it('tells that everything may be absorbed anew', async () => {
+    const due = { status: async () => ({ ...status, isConsolidationDue: true as const }) };
+    expect((await lift(['status', 'repo'], { services: due })).stdout).toContain(
+      'Anew      much was refreshed; `lift absorb repo` absorbs everything anew',
+    );
+    expect((await lift(['status', 'repo'])).stdout).not.toContain('Anew');
+  });
+
   it('is no error before anything was absorbed', async () => {
     const nothing = { ...status, version: null, absorbed: 0, absorbedAt: null, adapterBytes: 0 };
     const run = await lift(['status', 'repo'], { services: { status: async () => nothing } });

@@ -1,8 +1,11 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { statusOf } from '../../native-host/folder-status.ts';
 import type { AbsorbRequest } from '../../native-host/study/absorb.ts';
 import { isConsolidationDue } from '../../native-host/study/consolidation.ts';
+import { arrangedFolder, knownParts } from '../../native-host/study/folder-adapters.ts';
 import { emptyLedger, readLedger, unlearnedPaths } from '../../native-host/study/ledger.ts';
+import { readRepository } from '../../native-host/study/repository.ts';
 import { moduleText, StudyFixture, writeTo } from './study-fixture.ts';
 
 let fixture: StudyFixture;
@@ -61,6 +64,11 @@ test('a change of much is refreshed and saved first, and then everything is abso
   expect(version.note).toMatchObject({ complete: true, whole: true });
   expect(ledger.documents.get('src/alpha.ts')!.counted).toBeGreaterThan(0);
   expect(isConsolidationDue(version.note, Number(version.note.tokens))).toBe(true);
+  const adapters = fixture.adapters(folder);
+  const repository = await readRepository(folder, fixture.model.tokenizer, null);
+  const arranged = await arrangedFolder(repository, adapters);
+  const known = { repository, arranged, parts: knownParts(repository, adapters, arranged) };
+  expect(await statusOf(fixture.model, known)).toMatchObject({ dirty: 0, version: 2, isConsolidationDue: true });
   // Nothing changed since, and it goes on.
   expect(await worksOf(folder, { epochs: 2 })).toEqual(['anew']);
 });

@@ -29,6 +29,13 @@ it('tells what has changed and what is left out', () => {
   expect(dirty).toContain('command:lift.refresh');
 });
 
+it('tells that everything may be absorbed anew, and offers it', () => {
+  const due = text({ version: 7, isConsolidationDue: true });
+  expect(due).toContain('Much was refreshed: Refresh absorbs everything anew.');
+  expect(due).toContain('command:lift.refresh');
+  expect(text({ version: 7 })).not.toMatch(/anew|lift\.refresh/);
+});
+
 it('tells how far an absorption is', () => {
   const progress = {
     phase: 'train',
