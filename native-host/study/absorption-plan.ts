@@ -71,14 +71,14 @@ export function planAbsorption(situation: Situation): AbsorptionPlan | null {
   if (current.version.note.whole === false)
     return refreshOfLearned(situation, current) ?? (editsOnly ? null : everything(situation, ledger));
   const { note } = current.version;
+  const goingOn = (work: Work) => ({ ...situation, interrupted: interrupted?.work === work ? interrupted : null });
   const isKnown = note.complete === true && note.tree === repository.tree;
-  if (isKnown && wantsConsolidation(request) && isConsolidationDue(note, repository.tokenCount)) {
-    const goesOn = interrupted?.work === 'anew' ? interrupted : null;
-    return { ...everything({ ...situation, current: null, interrupted: goesOn }, emptyLedger()), work: 'anew' };
-  }
+  if (isKnown && wantsConsolidation(request) && isConsolidationDue(note, repository.tokenCount))
+    return { ...everything({ ...goingOn('anew'), current: null }, emptyLedger()), work: 'anew' };
   const { fresh } = planLessons(ledger, lessons, repository.tokens);
-  if (fresh.length > mostRefreshedShare * lessons.length) return editsOnly ? null : everything(situation, ledger);
-  return refresh(situation, current);
+  const isMost = fresh.length > mostRefreshedShare * lessons.length;
+  if (!isMost) return refresh(situation, current);
+  return editsOnly ? null : everything(goingOn('full'), ledger);
 }
 
 /**
@@ -142,7 +142,7 @@ function refresh(situation: Situation, current: LoadedVersion): AbsorptionPlan {
     interrupted.tree === repository.tree &&
     interrupted.version === current.version.version;
   const from = isOfThis ? interrupted.position : startPosition;
-  const learned = from.epoch > 0 ? fresh : [];
+  const learned = from.visited === 'everything' ? fresh : [];
   const all = [...fresh, ...told];
   const isLarge = isLargeRefresh({ fresh, known });
   const learningRate = recipe.refresh.learningRate * (isLarge ? fasterInLarge : 1);
@@ -183,7 +183,7 @@ function refreshOfLearned(situation: Situation, current: LoadedVersion): Absorpt
   const fresh = asked.length - known.size;
   if (fresh === 0 || fresh > mostRefreshedShare * asked.length) return null;
   const plan = refresh({ ...situation, lessons: asked, interrupted: null }, current);
-  return { ...plan, rest: { from: interrupted?.work === 'full' ? interrupted : null }, keepsCheckpoint: true };
+  return { ...plan, rest: { from: interrupted?.work === 'refresh' ? null : interrupted }, keepsCheckpoint: true };
 }
 
 /** What is asked for is what a full absorption takes. */

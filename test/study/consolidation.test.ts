@@ -151,6 +151,19 @@ test('an edit while everything is absorbed anew is refreshed, and the absorbing 
   expect(after.step).toBe(checkpoint.step + 1);
 });
 
+test('where most changes while everything is absorbed anew, what was begun from zero is left', async () => {
+  const folder = await fourModules('most-meanwhile');
+  await fixture.absorb(folder, { epochs: 3 });
+  await changeMuch(folder);
+  await fixture.absorb(folder, { epochs: 2, editsOnly: true });
+  await fixture.absorbAndStop(folder, 3);
+  for (const name of names.slice(1)) await writeTo(join(folder, `src/${name}.ts`), moduleText(`${name}er`, 4000));
+  await fixture.absorbAndStop(folder, 1);
+  const checkpoint = (await fixture.adapter(folder).loadCheckpoint())!;
+  expect(checkpoint.state).toMatchObject({ work: 'full' });
+  expect(checkpoint.step).toBe(1);
+});
+
 test('absorbing anew that gains nothing more, and is not better, is not tried again', async () => {
   const folder = await fourModules('as-good-as-it-gets');
   await fixture.absorb(folder, { epochs: 60 });
