@@ -33,6 +33,8 @@ export async function statusOf(
     arrangement === 'whole' && !isOne ? ' Until it is finished, the adapters of packages answer.' : '';
   const recipe = newest === undefined ? recipeForCorpus(base, tokenCount, {}, null).reason : newest.note.recipe;
   const commit = newest?.note.commit;
+  // One that answers for a package until that has its own is not what would be absorbed.
+  const isDue = parts.some(({ current, byWhole }) => current !== null && !byWhole && isConsolidationDue(current.note));
   return {
     documents: documents.length,
     tokens: tokenCount,
@@ -44,7 +46,7 @@ export async function statusOf(
     absorbedCommit: typeof commit === 'string' ? commit : null,
     // An adapter that answers for several packages lies there once.
     adapterBytes: [...new Set(versions)].reduce((total, { bytes }) => total + bytes, 0),
-    ...(parts.some(isConsolidationDueOf) ? { isConsolidationDue: true } : {}),
+    ...(isDue ? { isConsolidationDue: true } : {}),
     ...(typeof recipe === 'string' && isOne && (newest !== undefined || arrangement === 'whole') ? { recipe } : {}),
     ...(reason === '' ? {} : { arrangement: reason + answersStill }),
     ...(isOne ? {} : { packages: known }),
@@ -55,10 +57,6 @@ export async function statusOf(
 export async function coverageOfFolder({ parts }: KnownFolder): Promise<CoverageEntry[]> {
   const entries = parts.map(async (part) => coverageOf((await part.ledger()) ?? emptyLedger(), part.repository));
   return (await Promise.all(entries)).flat();
-}
-
-function isConsolidationDueOf({ current, repository }: KnownPart): boolean {
-  return current !== null && isConsolidationDue(current.note, repository.tokenCount);
 }
 
 async function statusOfPart(part: KnownPart): Promise<PackageStatus> {

@@ -136,14 +136,15 @@ export async function absorbRead(
   control: AbsorbControl,
 ): Promise<Absorbed> {
   const { share, minutes = share?.minutes ?? Number.POSITIVE_INFINITY } = request;
-  let absorption = new Absorption(device, model, repository, adapter, await adapter.loadVersion(), request, control);
+  const next = async (request: AbsorbRequest) =>
+    new Absorption(device, model, repository, adapter, await adapter.loadVersion(), request, control);
+  let absorption = await next(request);
   let absorbed = await absorption.run();
   while (absorption.isToGoOn) {
     const left = minutes - absorbed.seconds / 60;
     if (left <= 0) break;
     const shared = share === undefined ? request : { ...request, share: { ...share, minutes: left } };
-    const asked = request.minutes === undefined ? shared : { ...shared, minutes: left };
-    absorption = new Absorption(device, model, repository, adapter, await adapter.loadVersion(), asked, control);
+    absorption = await next(request.minutes === undefined ? shared : { ...shared, minutes: left });
     const { steps, trainedTokens, seconds } = absorbed;
     const rest = await absorption.run();
     absorbed = {

@@ -16,7 +16,7 @@ import { type Lesson, questionLesson } from '../train/material.ts';
 import type { Recipe } from '../train/recipe.ts';
 import type { TrainerState } from '../train/trainer.ts';
 import type { AbsorbRequest } from './absorb.ts';
-import { isConsolidationDue, mostRefreshedShare, unlearnedTokens, wantsConsolidation } from './consolidation.ts';
+import { asksForConsolidation, mostRefreshedShare, unlearnedTokens } from './consolidation.ts';
 import { fullCurriculum, isLargeRefresh, refreshCurriculum, roundsOver } from './curriculum.ts';
 import type { Interrupted, Work } from './interrupted.ts';
 import { emptyLedger, type Ledger, planLessons, withKnown } from './ledger.ts';
@@ -73,7 +73,7 @@ export function planAbsorption(situation: Situation): AbsorptionPlan | null {
   const { note } = current.version;
   const goingOn = (work: Work) => ({ ...situation, interrupted: interrupted?.work === work ? interrupted : null });
   const isKnown = note.complete === true && note.tree === repository.tree;
-  if (isKnown && wantsConsolidation(request) && isConsolidationDue(note, repository.tokenCount))
+  if (isKnown && asksForConsolidation(request, note))
     return { ...everything({ ...goingOn('anew'), current: null }, emptyLedger()), work: 'anew' };
   const { fresh } = planLessons(ledger, lessons, repository.tokens);
   const isMost = fresh.length > mostRefreshedShare * lessons.length;

@@ -17,7 +17,7 @@ import { Trainer } from '../train/trainer.ts';
 import type { AbsorbControl, Absorbed, AbsorbReport, AbsorbRequest } from './absorb.ts';
 import { type AbsorptionPlan, planAbsorption } from './absorption-plan.ts';
 import { Checkpoints } from './checkpoints.ts';
-import { isConsolidationDue, unlearnedTokens, wantsConsolidation } from './consolidation.ts';
+import { asksForConsolidation, isConsolidationDue, unlearnedTokens } from './consolidation.ts';
 import { loadInterrupted } from './interrupted.ts';
 import { emptyLedger, type Ledger, ledgerKey, nextLedger, readLedger, shareKnown, unlearnedPaths } from './ledger.ts';
 import { type Method, methodOf } from './method.ts';
@@ -72,7 +72,7 @@ export class Absorption {
     this.ledger = (await readLedger(adapter.path, current?.version.note.ledger)) ?? emptyLedger();
     const known = await versionOfTree(adapter, repository.tree, layout.kind, current);
     const isCurrent = known !== null && known.version === current?.version.version;
-    const isDue = isCurrent && wantsConsolidation(request) && isConsolidationDue(known.note, repository.tokenCount);
+    const isDue = isCurrent && asksForConsolidation(request, known.note);
     if (known !== null && !isDue) {
       if (!isCurrent) await adapter.makeCurrent(known.version);
       const end = isCurrent ? 'unchanged' : 'restored';
@@ -182,12 +182,11 @@ export class Absorption {
       const known = isWorse ? this.ledger : ledger;
       const vector = isWorse ? past!.vector : (await trainer.state()).vector;
       const version = await this.save(plan, vector, known, isComplete);
-      const isDue = isConsolidationDue(version.note, repository.tokenCount);
       const visited = plan.fresh.some((lesson) => visits.byLesson.has(lesson));
       const isRefreshed = work === 'refresh' && !stopped;
       const isRestToGoOn = plan.rest === null ? visited : !this.request.editsOnly;
-      this.isToGoOn = isRefreshed && (isComplete ? isDue && wantsConsolidation(this.request) : isRestToGoOn);
-      const isLeft = plan.rest === null ? plan.keepsCheckpoint && isDue : !isComplete;
+      this.isToGoOn = isRefreshed && (isComplete ? asksForConsolidation(this.request, version.note) : isRestToGoOn);
+      const isLeft = plan.rest === null ? plan.keepsCheckpoint && isConsolidationDue(version.note) : !isComplete;
       if ((isComplete || isRefreshed) && !isLeft) await this.adapter.removeCheckpoints();
       return this.result(stopped ? 'cancelled' : end, position, steps, version.version, this.shareKnown(known), known);
     } finally {
@@ -239,7 +238,7 @@ export class Absorption {
   ): Promise<AdapterVersion> {
     const { layout, repository, reason, method, current: past } = this;
     const isOfAll = work !== 'refresh' || rest !== null;
-    const learned = unlearnedTokens(this.ledger, repository) - unlearnedTokens(ledger, repository);
+    const learned = isOfAll ? 0 : unlearnedTokens(this.ledger, repository) - unlearnedTokens(ledger, repository);
     const absorbed = this.shareKnown(ledger);
     const how = { repository, ledger, absorbed, learned, complete, reason, method, past };
     return saveVersion(this.adapter, { layout, vector, isOfAll, ...how });

@@ -12,16 +12,19 @@ const refreshedShare = 0.15;
 /** or have cost so much of the share that was predicted right after everything was absorbed. */
 const forgottenShare = 0.05;
 
-/** Whether the refreshes since everything was last absorbed ask for absorbing it anew. `tokens`: of the corpus. */
-export function isConsolidationDue(note: AdapterVersion['note'], tokens: number): boolean {
+/** Whether the refreshes since everything was last absorbed ask for absorbing it anew. */
+export function isConsolidationDue(note: AdapterVersion['note']): boolean {
   const forgotten = Number(note.absorbedWhole ?? 0) - Number(note.absorbed ?? 0);
   const refreshed = Number(note.refreshedTokens ?? 0);
-  return note.whole !== false && (forgotten > forgottenShare || refreshed > refreshedShare * tokens);
+  return note.whole !== false && (forgotten > forgottenShare || refreshed > refreshedShare * Number(note.tokens));
 }
 
-/** Whether a request is for that, too. */
-export function wantsConsolidation({ editsOnly = false, method }: AbsorbRequest): boolean {
-  return !editsOnly && methodOf(method).has('consolidation');
+/** Whether a request is for that, too, where it is due. */
+export function asksForConsolidation(
+  { editsOnly = false, method }: AbsorbRequest,
+  note: AdapterVersion['note'],
+): boolean {
+  return !editsOnly && methodOf(method).has('consolidation') && isConsolidationDue(note);
 }
 
 /** How many tokens are not what a version learned. */

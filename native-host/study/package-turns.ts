@@ -1,7 +1,7 @@
 /** In which order the packages of a monorepo are absorbed, how they share the time, and how far all of them are together. */
 import type { BudgetShare } from '../train/corpus-recipe.ts';
 import type { AbsorbReport, AbsorbRequest } from './absorb.ts';
-import { isConsolidationDue, tokensToLearn, wantsConsolidation } from './consolidation.ts';
+import { asksForConsolidation, tokensToLearn } from './consolidation.ts';
 import type { ArrangedPart } from './folder-adapters.ts';
 import { emptyLedger, readLedger, shareKnown, unlearnedPaths } from './ledger.ts';
 
@@ -22,7 +22,7 @@ export async function turnOf(part: ArrangedPart, request: AbsorbRequest): Promis
   const ledger = (await readLedger(adapter.path, current?.note.ledger)) ?? emptyLedger();
   const isKnown = (await adapter.findVersion((note) => note.tree === tree && note.complete === true)) !== null;
   const unlearned = isKnown ? 0 : tokensToLearn(ledger, part.repository);
-  const isDue = current !== null && wantsConsolidation(request) && isConsolidationDue(current.note, tokenCount);
+  const isDue = current !== null && asksForConsolidation(request, current.note);
   return {
     ...part,
     known: shareKnown(ledger, documents, (path) => tokens.get(path)!.length),

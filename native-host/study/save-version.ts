@@ -16,7 +16,7 @@ export interface TrainedVersion {
   ledger: Ledger;
   /** Share of the corpus's tokens that are predicted right. */
   absorbed: number;
-  /** How many of its tokens were learned now and not before. */
+  /** How many of its tokens a refresh learned. */
   learned: number;
   /** Whether every lesson was learned. */
   complete: boolean;

@@ -3,6 +3,7 @@ import type { AutoAbsorb } from '../settings.ts';
 
 /** After a save others often follow, of a formatter or a code generator. Milliseconds without a change. */
 const quietMilliseconds: Record<Exclude<AutoAbsorb, 'off'>, number> = { onSave: 2000, afterDelay: 60_000 };
+
 export class AutoAbsorber {
   private timer: NodeJS.Timeout | undefined;
 

@@ -23,6 +23,16 @@ const fourModules = (name: string) =>
 /** A quarter of the folder: more than is refreshed for good. */
 const changeMuch = (folder: string) => writeTo(join(folder, 'src/alpha.ts'), moduleText('alphas', 31337));
 
+/** Three steps of absorbing everything anew were taken. */
+async function begunAnew(name: string): Promise<string> {
+  const folder = await fourModules(name);
+  await fixture.absorb(folder, { epochs: 3 });
+  await changeMuch(folder);
+  await fixture.absorb(folder, { epochs: 2, editsOnly: true });
+  await fixture.absorbAndStop(folder, 3);
+  return folder;
+}
+
 async function currentOf(folder: string) {
   const { version, vector } = (await fixture.adapter(folder).loadVersion())!;
   const ledger = (await readLedger(fixture.adapter(folder).path, version.note.ledger)) ?? emptyLedger();
@@ -63,7 +73,7 @@ test('a change of much is refreshed and saved first, and then everything is abso
   expect(version.version).toBe(2);
   expect(version.note).toMatchObject({ complete: true, whole: true });
   expect(ledger.documents.get('src/alpha.ts')!.counted).toBeGreaterThan(0);
-  expect(isConsolidationDue(version.note, Number(version.note.tokens))).toBe(true);
+  expect(isConsolidationDue(version.note)).toBe(true);
   const adapters = fixture.adapters(folder);
   const repository = await readRepository(folder, fixture.model.tokenizer, null);
   const arranged = await arrangedFolder(repository, adapters);
@@ -93,11 +103,11 @@ test('where only edits are asked for, or without consolidation, it ends with the
 });
 
 test('what little refreshes change adds up, and absorbing everything settles it', async () => {
-  const note = { whole: true, absorbed: 0.9, absorbedWhole: 0.9 };
-  expect(isConsolidationDue({ ...note, refreshedTokens: 150 }, 1000)).toBe(false);
-  expect(isConsolidationDue({ ...note, refreshedTokens: 151 }, 1000)).toBe(true);
-  expect(isConsolidationDue({ ...note, absorbed: 0.84 }, 1000)).toBe(true);
-  expect(isConsolidationDue({ ...note, whole: false, refreshedTokens: 900 }, 1000)).toBe(false);
+  const note = { tokens: 1000, whole: true, absorbed: 0.9, absorbedWhole: 0.9 };
+  expect(isConsolidationDue({ ...note, refreshedTokens: 150 })).toBe(false);
+  expect(isConsolidationDue({ ...note, refreshedTokens: 151 })).toBe(true);
+  expect(isConsolidationDue({ ...note, absorbed: 0.84 })).toBe(true);
+  expect(isConsolidationDue({ ...note, whole: false, refreshedTokens: 900 })).toBe(false);
 
   const folder = await fourModules('little-by-little');
   await fixture.absorb(folder, { epochs: 2 });
@@ -131,11 +141,7 @@ test('absorbing anew does not replace a version that knows more, and goes on unt
 });
 
 test('an edit while everything is absorbed anew is refreshed, and the absorbing anew goes on from where it was', async () => {
-  const folder = await fourModules('edited-meanwhile');
-  await fixture.absorb(folder, { epochs: 3 });
-  await changeMuch(folder);
-  await fixture.absorb(folder, { epochs: 2, editsOnly: true });
-  await fixture.absorbAndStop(folder, 3);
+  const folder = await begunAnew('edited-meanwhile');
   const checkpoint = (await fixture.adapter(folder).loadCheckpoint())!;
   expect(checkpoint.state).toMatchObject({ work: 'anew' });
 
@@ -152,11 +158,7 @@ test('an edit while everything is absorbed anew is refreshed, and the absorbing 
 });
 
 test('where most changes while everything is absorbed anew, what was begun from zero is left', async () => {
-  const folder = await fourModules('most-meanwhile');
-  await fixture.absorb(folder, { epochs: 3 });
-  await changeMuch(folder);
-  await fixture.absorb(folder, { epochs: 2, editsOnly: true });
-  await fixture.absorbAndStop(folder, 3);
+  const folder = await begunAnew('most-meanwhile');
   for (const name of names.slice(1)) await writeTo(join(folder, `src/${name}.ts`), moduleText(`${name}er`, 4000));
   await fixture.absorbAndStop(folder, 1);
   const checkpoint = (await fixture.adapter(folder).loadCheckpoint())!;

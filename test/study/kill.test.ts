@@ -113,9 +113,11 @@ test('a disk that fills up: an error that says so, and everything saved before s
     };
     let saved = 0;
     let failure: unknown;
+    // Without consolidation an absorption saves one version.
+    const request = { epochs: 1, method: [] };
     for (let value = 3; failure === undefined && value < 15; value++) {
       await writeTo(join(folder, 'src/alpha.ts'), moduleText('alpha', value));
-      const absorbed = await absorb(fixture.device, fixture.model, folder, adapter, { epochs: 1 }, control).catch(
+      const absorbed = await absorb(fixture.device, fixture.model, folder, adapter, request, control).catch(
         (error: unknown) => {
           failure = error;
           return null;
@@ -126,12 +128,11 @@ test('a disk that fills up: an error that says so, and everything saved before s
     expect(failure).toBeInstanceOf(DiskFullError);
     expect(saved).toBeGreaterThan(0);
     expect(await adapter.verify()).toEqual([]);
-    // One that was saved just before the disk was full, in the same absorption, counts too.
-    expect((await adapter.loadVersion())!.version.version).toBeGreaterThanOrEqual(saved);
+    expect((await adapter.loadVersion())!.version.version).toBe(saved);
 
     await adapter.removeCheckpoints();
     await adapter.removeVersions((await adapter.versions()).map(({ version }) => version));
-    const after = await absorb(fixture.device, fixture.model, folder, adapter, { epochs: 1 }, control);
+    const after = await absorb(fixture.device, fixture.model, folder, adapter, request, control);
     expect(after.version).toBeGreaterThan(saved);
   } finally {
     execFileSync('umount', [disk], { stdio: 'pipe' });
