@@ -148,14 +148,16 @@ export class CudaDevice extends WorkerDevice implements Device {
   }
 
   private receive(message: Extract<WorkerMessage, { job: number }>): void {
-    const { resolve, reject } = this.pending.get(message.job)!;
+    const asked = this.pending.get(message.job);
+    // What the worker says after the card was lost: every job has been failed with that.
+    if (asked === undefined) return;
     this.pending.delete(message.job);
     if (message.kind === 'reply') {
-      resolve(message.result);
+      asked.resolve(message.result);
       return;
     }
     const error = new Error(message.message);
-    reject(error);
+    asked.reject(error);
     // Every tensor and program went with the card.
     if (message.lost) {
       this.fail(error);

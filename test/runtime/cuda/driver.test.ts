@@ -1,10 +1,11 @@
 // What goes wrong on a card, and what is left there: against the emulated driver, which is told what to do by variables.
+import { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, test } from 'vitest';
 import { scale } from '../../../native-host/graph/ops/elementwise.ts';
 import { input } from '../../../native-host/graph/ops/source.ts';
 import type { ModelConfig } from '../../../native-host/model/config.ts';
 import { parseModelConfig } from '../../../native-host/model/config.ts';
-import { openCudaDevice } from '../../../native-host/runtime/cuda/cuda-device.ts';
+import { CudaDevice, openCudaDevice } from '../../../native-host/runtime/cuda/cuda-device.ts';
 import { Driver } from '../../../native-host/runtime/cuda/driver.ts';
 import { float32 } from '../../../native-host/runtime/device.ts';
 import type { WeightForm } from '../../../native-host/runtime/fitting.ts';
@@ -124,6 +125,21 @@ describe('what ends', () => {
     await expect(device.memory()).rejects.toThrow('the card stopped working');
     await device.close();
     expect(leftOnCard()).toEqual(nothing);
+  });
+
+  test('what the worker still says of other jobs after the card was lost changes nothing', async () => {
+    const worker = `
+      const { parentPort } = require('node:worker_threads');
+      const jobs = [];
+      parentPort.on('message', ({ id }) => {
+        if (jobs.push(id) < 3) return;
+        for (const job of jobs) parentPort.postMessage({ kind: 'error', job, message: 'lost', lost: true });
+      });`;
+    const device = new CudaDevice(new Worker(worker, { eval: true }), library);
+    const jobs = await Promise.allSettled([0, 1, 2].map(() => device.memory()));
+    expect(jobs.map((job) => job.status === 'rejected' && job.reason.message)).toEqual(['lost', 'lost', 'lost']);
+    await device.close();
+    await expect(device.memory()).rejects.toThrow('lost');
   });
 
   test('a driver that cannot run these kernels', async () => {
