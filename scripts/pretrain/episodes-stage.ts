@@ -12,8 +12,8 @@ import { conversationItem, questionItem } from '../../native-host/train/items.ts
 import { type PackedBatch, pack, type TrainingItem } from '../../native-host/train/packing.ts';
 import { recipeFor } from '../../native-host/train/recipe.ts';
 import type { TrainerState } from '../../native-host/train/trainer.ts';
-import { contextBatches } from './contexts-stage.ts';
 import type { PackageFact } from './facts.ts';
+import { instructionBatches } from './instructions-stage.ts';
 import { randomRow } from './language-stage.ts';
 import { nanoConfig } from './nano.ts';
 import type { BatchContext, Stage } from './pretrain.ts';
@@ -36,7 +36,7 @@ export const episodeLayout = adapterLayout(nanoConfig, recipe.adapter);
 
 export const episodes: Stage = async (context, trainer) => {
   const practice = await Practice.open(context);
-  const others = await contextBatches(context);
+  const others = await instructionBatches(context);
   return async (progress, rate) => {
     const base = await trainer.state();
     const { learned, asked } = practice.episode();

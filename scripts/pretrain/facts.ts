@@ -1,5 +1,6 @@
 // Facts of the pretraining packages, each package a small repository of its own: `node dist/pretrain/facts.js` writes
-// .cache/pretrain/facts.jsonl, one line a fact with an excerpt of its document that shows the answer.
+// .cache/pretrain/facts.jsonl, one line a fact with an excerpt of its document that shows the answer, and explained.jsonl, one
+// line for what a comment explains.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,6 +10,7 @@ import { factsOf } from '../../native-host/corpus/questions/facts.ts';
 import { shuffled, uniformNumbers } from '../../native-host/model/random.ts';
 import { emptyReport, pretrainingDocuments } from './corpus.ts';
 import { excludedFingerprint } from './excluded.ts';
+import { type Explained, explainedBy } from './explained.ts';
 import { packageList } from './package-list.ts';
 
 export interface PackageFact extends Fact {
@@ -51,18 +53,26 @@ async function main(): Promise<void> {
   }
   const uniform = uniformNumbers(1);
   const lines: string[] = [];
+  const explained: string[] = [];
   const kinds = new Map<string, number>();
   for (const [name, all] of documents) {
     const chosen = shuffled(all, uniform).slice(0, mostDocuments);
-    const texts = new Map(chosen.map(({ path, text }) => [path, text]));
-    for (const fact of shuffled(await factsOf(chosen), uniform).slice(0, mostFacts)) {
-      const excerpt = excerptOf(texts.get(fact.path)!, fact, uniform);
+    const byPath = new Map(chosen.map((document) => [document.path, document]));
+    const facts = await factsOf(chosen);
+    for (const fact of facts) {
+      const explanation = explainedBy(fact, byPath.get(fact.path)!);
+      if (explanation) explained.push(JSON.stringify({ package: name, ...explanation } satisfies Explained));
+    }
+    for (const fact of shuffled(facts, uniform).slice(0, mostFacts)) {
+      const excerpt = excerptOf(byPath.get(fact.path)!.text, fact, uniform);
       lines.push(JSON.stringify({ package: name, ...fact, excerpt } satisfies PackageFact));
       kinds.set(fact.kind, (kinds.get(fact.kind) ?? 0) + 1);
     }
   }
   await mkdir(cacheFolder, { recursive: true });
   await writeFile(join(cacheFolder, 'facts.jsonl'), `${lines.join('\n')}\n`);
+  await writeFile(join(cacheFolder, 'explained.jsonl'), `${explained.join('\n')}\n`);
+  console.log(`${explained.length} explained pieces of code`);
   console.log(`${lines.length} facts of ${documents.size} packages`, Object.fromEntries(kinds));
 }
 

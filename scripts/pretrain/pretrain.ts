@@ -3,6 +3,7 @@
 //   node dist/pretrain/pretrain.js questions --minutes 20   supervision on questions about many small repositories
 //   node dist/pretrain/pretrain.js reading   --minutes 60   supervision on reading texts in the prompt
 //   node dist/pretrain/pretrain.js contexts  --minutes 40   supervision on questions about one of many texts in the prompt
+//   node dist/pretrain/pretrain.js instructions --minutes 30   the same, and to refuse, to explain and to summarise
 //   node dist/pretrain/pretrain.js episodes  --minutes 42 --from <model>   practice in being absorbed into
 //   node dist/pretrain/pretrain.js export [--to lift-nano]   writes models/lift-base
 // A stage goes on from the state that the one before it left in .cache/pretrain, or from a model of models/ (--from).
@@ -21,6 +22,7 @@ import { Trainer, type TrainerState } from '../../native-host/train/trainer.ts';
 import { contextBatches } from './contexts-stage.ts';
 import { type ShardDocument, tokenShards } from './corpus.ts';
 import { episodeLayout, episodes } from './episodes-stage.ts';
+import { instructionBatches } from './instructions-stage.ts';
 import { languageBatches, validationBatches } from './language-stage.ts';
 import { huggingFaceConfig, nanoConfig, writeInitialWeights } from './nano.ts';
 import { questionBatches } from './question-stage.ts';
@@ -52,6 +54,7 @@ const stages = {
   questions: { stage: ofBatches(questionBatches), rate: 1e-3, last: 0.03, layout: wholeLayout },
   reading: { stage: ofBatches(readingBatches), rate: 1e-3, last: 0.03, layout: wholeLayout },
   contexts: { stage: ofBatches(contextBatches), rate: 7e-4, last: 0.03, layout: wholeLayout },
+  instructions: { stage: ofBatches(instructionBatches), rate: 7e-4, last: 0.03, layout: wholeLayout },
   episodes: { stage: episodes, rate: 4e-4, last: 0.05, layout: episodeLayout, warmUp: 20 },
 } satisfies Record<string, StagePlan>;
 await mkdir(cacheFolder, { recursive: true });

@@ -2,13 +2,14 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { wordingsOf } from '../../native-host/corpus/questions/wordings.ts';
-import { renderContext } from '../../native-host/generate/context-format.ts';
+import { type ContextText, renderContext } from '../../native-host/generate/context-format.ts';
 import { type ChatMessage, openChatTemplate } from '../../native-host/model/chat-template.ts';
 import { shuffled, uniformNumbers } from '../../native-host/model/random.ts';
 import { openTokenizer } from '../../native-host/model/tokenizer.ts';
 import { conversationItem, type ModelText, questionItem } from '../../native-host/train/items.ts';
 import { type PackedBatch, pack, type TrainingItem } from '../../native-host/train/packing.ts';
 import type { BatchShape } from '../../native-host/train/program.ts';
+import type { Explained } from './explained.ts';
 import type { PackageFact } from './facts.ts';
 import { rowStream } from './language-stage.ts';
 import { nanoConfig } from './nano.ts';
@@ -27,6 +28,7 @@ export class Supervision {
   private constructor(
     readonly text: ModelText,
     readonly facts: readonly PackageFact[],
+    readonly explained: readonly Explained[],
     readonly uniform: () => number,
     private readonly rows: Generator<TrainingItem>,
   ) {
@@ -42,13 +44,11 @@ export class Supervision {
       endTokens: new Set(nanoConfig.eosTokenIds),
     };
     const uniform = uniformNumbers(seed);
-    const lines = (await readFile(join(cacheFolder, 'facts.jsonl'), 'utf8')).trimEnd().split('\n');
-    const facts = shuffled(
-      lines.map((line) => JSON.parse(line) as PackageFact),
-      uniform,
-    );
+    const linesOf = async (name: string) => (await readFile(join(cacheFolder, name), 'utf8')).trimEnd().split('\n');
+    const facts = (await linesOf('facts.jsonl')).map((line) => JSON.parse(line) as PackageFact);
+    const explained = (await linesOf('explained.jsonl')).map((line) => JSON.parse(line) as Explained);
     const training = documents.filter(({ validation }) => !validation);
-    return new Supervision(text, facts, uniform, rowStream(tokens, training, 256, seed));
+    return new Supervision(text, shuffled(facts, uniform), explained, uniform, rowStream(tokens, training, 256, seed));
   }
 
   pick<T>(items: readonly T[]): T {
@@ -74,7 +74,7 @@ export class Supervision {
 
   /** Excerpts in any order, and a question about each of them, one after another: as many answers as there are texts. */
   severalFromContext(facts: readonly PackageFact[]): TrainingItem {
-    const texts = shuffled(facts, this.uniform).map(({ path, excerpt }) => ({ path, text: excerpt! }));
+    const texts = shuffled(facts, this.uniform).map(textOf);
     const messages: ChatMessage[] = [];
     const item = { tokens: [] as number[], weights: [] as number[] };
     shuffled(facts, this.uniform).forEach((fact, turn) => {
@@ -113,8 +113,15 @@ export class Supervision {
   }
 
   private asked(fact: PackageFact, shown: readonly PackageFact[]): TrainingItem {
-    const texts = shown.map(({ path, excerpt }) => ({ path, text: excerpt! }));
-    const question = renderContext(texts, this.pick(wordingsOf(fact)).text);
-    return questionItem(this.text, question, fact.answer, 1);
+    return this.answered(shown.map(textOf), this.pick(wordingsOf(fact)).text, fact.answer);
   }
+
+  answered(texts: readonly ContextText[], question: string, answer: string): TrainingItem {
+    return questionItem(this.text, renderContext(texts, question), answer, 1);
+  }
+}
+
+/** The excerpt of a readable fact. */
+export function textOf({ path, excerpt }: PackageFact): ContextText {
+  return { path, text: excerpt! };
 }

@@ -34,6 +34,8 @@ async function writeData() {
   const lines = facts.map((fact) => JSON.stringify({ package: 'limits', ...fact, excerpt: texts.get(fact.path) }));
   await mkdir(cacheFolder, { recursive: true });
   await writeFile(join(cacheFolder, 'facts.jsonl'), `${lines.join('\n')}\n`);
+  const explained = files.map(({ path, text }) => ({ package: 'limits', path, name: '', text, answer: 'Limits' }));
+  await writeFile(join(cacheFolder, 'explained.jsonl'), explained.map((one) => `${JSON.stringify(one)}\n`).join(''));
   const tokenizer = JSON.parse(await readFile(join(projectFolder, 'models/lift-nano/tokenizer.json'), 'utf8'));
   const about = { package: 'limits', language: 'javascript', license: 'MIT', validation: false };
   async function* documents() {

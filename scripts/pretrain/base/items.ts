@@ -16,6 +16,7 @@ import { shuffled, uniformNumbers } from '../../../native-host/model/random.ts';
 import { openTokenizer } from '../../../native-host/model/tokenizer.ts';
 import { type PretrainingDocument, tokenShards } from '../corpus.ts';
 import { fastEncoder } from '../fast-encode.ts';
+import { ofThisFile, REFUSAL } from '../instructions-stage.ts';
 import { TEXT, type TokenizerJson } from '../tokenizer.ts';
 import { balanced } from './balance.ts';
 import { frameOf } from './frame.ts';
@@ -30,13 +31,6 @@ const longestQuestion = 80;
 const longestAnswer = 48;
 const longestPassage = 500;
 const longestFile = 1000;
-const REFUSAL = 'The texts shown here do not say.';
-const ofThisFile = [
-  'What is this file for?',
-  'Summarise this file.',
-  'Explain this file in a sentence.',
-  'What does the open file do?',
-];
 
 const projectFolder = fileURLToPath(new URL('../../', import.meta.url));
 const cacheFolder = process.env.LIFT_BASE_CACHE ?? join(projectFolder, '.cache', 'lift-base');
