@@ -5,8 +5,7 @@
 import { wordingsOf } from '../../native-host/corpus/questions/wordings.ts';
 import { shuffled } from '../../native-host/model/random.ts';
 import type { TrainingItem } from '../../native-host/train/packing.ts';
-import type { PackageFact } from './facts.ts';
-import { Inventor } from './made-up.ts';
+import { ContextItems } from './contexts-stage.ts';
 import type { BatchSource } from './pretrain.ts';
 import { Supervision, textOf } from './supervision.ts';
 
@@ -32,27 +31,18 @@ const ofThisCode = [
 
 const shortRows = { rows: 4, length: 512 };
 const longRows = { rows: 2, length: 1024 };
-const madeUpShare = 0.75;
 
 export const instructionBatches: BatchSource = async (context) => {
   const supervision = await Supervision.open(context);
-  const { uniform, readable } = supervision;
-  const inventor = new Inventor(supervision.facts, uniform);
-  const some = (): PackageFact => {
-    const fact = supervision.pick(readable);
-    return (uniform() < madeUpShare ? inventor.renamed(fact) : null) ?? fact;
-  };
-  const among = (least: number, most: number) => (): TrainingItem => {
-    const count = least + Math.floor((most - least + 1) * uniform());
-    const facts = Array.from({ length: count }, some);
-    return supervision.severalFromContext([...new Map(facts.map((fact) => [fact.path, fact])).values()]);
-  };
+  const { uniform } = supervision;
+  const items = new ContextItems(supervision);
+  const among = (least: number, most: number) => items.among(least, most);
   /** About names that nobody has ever seen, beside other texts. What is remembered is no reason to refuse. */
   const refused = (): TrainingItem => {
     for (;;) {
-      const asked = inventor.renamed(supervision.pick(readable));
+      const asked = items.inventor.renamed(supervision.pick(supervision.readable));
       if (asked === null) continue;
-      const shown = Array.from({ length: 1 + Math.floor(3 * uniform()) }, some).map(textOf);
+      const shown = Array.from({ length: 1 + Math.floor(3 * uniform()) }, () => textOf(items.some()));
       return supervision.answered(shown, supervision.pick(wordingsOf(asked)).text, REFUSAL);
     }
   };
@@ -62,7 +52,7 @@ export const instructionBatches: BatchSource = async (context) => {
     const others = name === '' ? [] : supervision.others(Math.floor(2 * uniform())).map(textOf);
     return supervision.answered(shuffled([{ path, text }, ...others], uniform), question, answer);
   };
-  const besideTexts = () => supervision.fromMemory(supervision.others(1 + Math.floor(3 * uniform())));
+  const besideTexts = () => items.besideTexts();
   const fromMemory = () => supervision.fromMemory();
   const language = () => supervision.language();
 
