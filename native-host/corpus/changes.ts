@@ -26,7 +26,8 @@ export function snapshotOf(documents: readonly Document[], { byLabel }: Pick<Rep
 
 /**
  * The facts of what moved between two states: a file with the same text at another path was renamed, a symbol that another file defines moved,
- * what is nowhere any more was removed. Sorted by kind and subject. None of them is ever a probe.
+ * what is nowhere any more was removed, and for each of these a symbol that is still there, lest whatever is asked about count as removed.
+ * Sorted by kind and subject. None of them is ever a probe.
  */
 export function changeFacts(previous: TreeSnapshot, current: TreeSnapshot): Fact[] {
   const renamed = renamedFiles(previous, current);
@@ -53,7 +54,23 @@ export function changeFacts(previous: TreeSnapshot, current: TreeSnapshot): Fact
     removedIn.set(path, count);
     if (count <= MAX_REMOVED_SYMBOLS) facts.push(changeFact('removed', path, name, { name }, 'removed'));
   }
+  const removed = facts.filter(({ kind }) => kind === 'removed').length;
+  facts.push(...stayingFacts(previous, current, removed));
   return facts.sort((a, b) => compare(a.kind, b.kind) || compare(a.subject, b.subject));
+}
+
+/** Of symbols all over the repository. */
+function stayingFacts(previous: TreeSnapshot, current: TreeSnapshot, most: number): Fact[] {
+  const before = new Map(previous.symbols);
+  const staying = current.symbols.flatMap(([name, [path, ...others]]) => {
+    const isSame = path !== undefined && others.length === 0 && before.get(name)?.join('\0') === path;
+    return isSame && !path.includes(name) ? [{ name, path }] : [];
+  });
+  const count = Math.min(most, staying.length);
+  return Array.from({ length: count }, (_, i) => {
+    const { name, path } = staying[Math.floor((i * staying.length) / count)]!;
+    return changeFact('stays', path, name, { name }, path);
+  });
 }
 
 /** Old and new paths of files whose text is unchanged and in one place before and after. */

@@ -50,20 +50,40 @@ describe('changeFacts', () => {
       'removed Box.open -> removed',
       'removed b.ts -> removed',
       'removed two -> removed',
+      'stays one -> a.ts',
     ]);
+  });
+
+  it('says of as many symbols as are gone that they are still there, in the same words', async () => {
+    const names = ['red', 'green', 'blue', 'black', 'white', 'brown'];
+    const file = (all: string[]) => all.map((name) => `export function ${name}() {}\n`).join('');
+    const before = { 'colours.ts': file(names), 'two.ts': 'export function one() {}\nexport function two() {}\n' };
+    const after = { ...before, 'two.ts': '\n' };
+    const said = await changes(before, after);
+    expect(said.filter((fact) => fact.startsWith('removed'))).toEqual([
+      'removed one -> removed',
+      'removed two -> removed',
+    ]);
+    expect(said.filter((fact) => fact.startsWith('stays'))).toEqual([
+      'stays black -> colours.ts',
+      'stays red -> colours.ts',
+    ]);
+    const asked = (kind: string) => wordingsOf({ kind, slots: { name: 'red' } }).map(({ text }) => text);
+    expect(asked('stays')).toEqual(asked('removed'));
   });
 
   it('says nothing of names that stand in several files', async () => {
     expect(await changes(start, { ...start, 'c.ts': 'export function one(a) {}\n' })).toEqual([]);
     expect(await changes({ ...start, 'c.ts': 'export function one(a) {}\n' }, start)).toEqual([
       'removed c.ts -> removed',
+      'stays two -> a.ts',
     ]);
   });
 
   it('does not guess between two copies', async () => {
     const { 'a.ts': text, ...others } = start;
     const found = await changes(start, { ...others, 'x.ts': text, 'y.ts': text });
-    expect(found).toEqual(['removed a.ts -> removed']);
+    expect(found).toEqual(['removed a.ts -> removed', 'stays Box -> b.ts']);
   });
 
   it('survives names that every object has', async () => {

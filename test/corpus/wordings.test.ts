@@ -15,7 +15,7 @@ const slots = {
   heading: 'Usage',
   purpose: 'Reads lines',
 };
-const changes = ['moved', 'renamed', 'removed'];
+const changes = ['moved', 'renamed', 'removed', 'stays'];
 
 describe('wordingsOf', () => {
   it.each(factKinds.filter((kind) => !changes.includes(kind)))(

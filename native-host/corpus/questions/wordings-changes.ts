@@ -1,4 +1,20 @@
 // Wordings for what changed between two states of a repository. They are only trained: what a change left behind is asked with the other kinds.
+/** Answered with a path, or with what became of it. */
+const ofPresence = [
+  'Does {name} still exist?',
+  'Is {name} still in the repository?',
+  'What happened to {name}?',
+  'Where is {name} now?',
+  'Can I still use {name}?',
+  'Is there still a {name}?',
+  'Where did {name} go?',
+  'state of {name}',
+  'Tell me whether {name} is still there.',
+  'I do not find {name}. What happened?',
+  'Has {name} been removed or moved?',
+  'What became of {name}?',
+];
+
 export const changeTemplates: Record<string, string[]> = {
   moved: [
     'Where did {name} go?',
@@ -28,18 +44,6 @@ export const changeTemplates: Record<string, string[]> = {
     'Name the file that {path} became.',
     'After the renaming, where is {path}?',
   ],
-  removed: [
-    'Does {name} still exist?',
-    'Is {name} still in the repository?',
-    'What happened to {name}?',
-    'Where is {name} now?',
-    'Can I still use {name}?',
-    'Is there still a {name}?',
-    'Where did {name} go?',
-    'state of {name}',
-    'Tell me whether {name} is still there.',
-    'I do not find {name}. What happened?',
-    'Has {name} been removed or moved?',
-    'What became of {name}?',
-  ],
+  removed: ofPresence,
+  stays: ofPresence,
 };
