@@ -32,6 +32,7 @@ const programs = {
   'pretrain/data': 'scripts/pretrain/data.ts',
   'pretrain/facts': 'scripts/pretrain/facts.ts',
   'pretrain/pretrain': 'scripts/pretrain/pretrain.ts',
+  'pretrain/instructions-check': 'scripts/pretrain/instructions-check.ts',
   'pretrain/base-data': 'scripts/pretrain/base/data.ts',
   'pretrain/base-items': 'scripts/pretrain/base/items.ts',
   'pretrain/base-model': 'scripts/pretrain/base/write-model.ts',

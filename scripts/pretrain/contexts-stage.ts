@@ -1,8 +1,8 @@
 // Reading among many texts, as evidence and open files stand in a prompt: up to seven excerpts, most with made-up names, and
 // a question about each of them, so that a long context is used more than once. What was learned before goes on beside it.
 import type { TrainingItem } from '../../native-host/train/packing.ts';
-import type { PackageFact } from './facts.ts';
 import { Inventor } from './made-up.ts';
+import type { PackageFact } from './package-facts.ts';
 import type { BatchSource } from './pretrain.ts';
 import { Supervision } from './supervision.ts';
 

@@ -12,10 +12,10 @@ import { conversationItem, questionItem } from '../../native-host/train/items.ts
 import { type PackedBatch, pack, type TrainingItem } from '../../native-host/train/packing.ts';
 import { recipeFor } from '../../native-host/train/recipe.ts';
 import type { TrainerState } from '../../native-host/train/trainer.ts';
-import type { PackageFact } from './facts.ts';
 import { instructionBatches } from './instructions-stage.ts';
 import { randomRow } from './language-stage.ts';
 import { nanoConfig } from './nano.ts';
+import type { PackageFact } from './package-facts.ts';
 import type { BatchContext, Stage } from './pretrain.ts';
 import { Supervision } from './supervision.ts';
 

@@ -20,7 +20,7 @@ export const ofThisFile = [
   'What does the open file do?',
 ];
 
-const ofThisCode = [
+export const ofThisCode = [
   'Explain {name}.',
   'What does {name} do?',
   'Explain {name} in a sentence.',

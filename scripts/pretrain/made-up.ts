@@ -1,5 +1,5 @@
 // Made-up names and values in the place of real ones, so that an answer can only have been read and not remembered.
-import type { PackageFact } from './facts.ts';
+import type { PackageFact } from './package-facts.ts';
 
 const identifier = /^[A-Za-z_$][\w$]{2,}$/;
 const number = /^\d{2,}$/;

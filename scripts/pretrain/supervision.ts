@@ -10,9 +10,9 @@ import { conversationItem, type ModelText, questionItem } from '../../native-hos
 import { type PackedBatch, pack, type TrainingItem } from '../../native-host/train/packing.ts';
 import type { BatchShape } from '../../native-host/train/program.ts';
 import type { Explained } from './explained.ts';
-import type { PackageFact } from './facts.ts';
 import { rowStream } from './language-stage.ts';
 import { nanoConfig } from './nano.ts';
+import type { PackageFact } from './package-facts.ts';
 import type { BatchContext } from './pretrain.ts';
 
 const activeFacts = 600;
