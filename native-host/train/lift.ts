@@ -44,6 +44,8 @@ export interface LiftBudget {
   smallestGain: number;
   /** Ends early when the measured share has reached this. */
   enough: number;
+  /** Ends early when the measured share has reached `share` and so many epochs in a row came to no more than the best before. */
+  patience?: { share: number; epochs: number };
 }
 
 /** Where an interrupted absorption goes on. */
@@ -113,6 +115,9 @@ export async function lift(
   from: LiftPosition = startPosition,
 ): Promise<LiftResult> {
   const position = { ...from };
+  const { patience = { share: Number.POSITIVE_INFINITY, epochs: 0 } } = budget;
+  let best = position.recall;
+  let epochsSinceBest = 0;
   let loss = Number.NaN;
   for (; position.epoch < budget.epochs; position.epoch += 1, position.batch = 0) {
     const epoch = await epochFrom(curriculum, settings, position, control);
@@ -157,7 +162,10 @@ export async function lift(
     if (control.signal.aborted) return { end: 'cancelled', position };
     await control.onStep({ ...position, epoch: position.epoch + 1, batch: 0 });
     const gainedLittle = position.epoch > 0 && position.recall - before < budget.smallestGain;
-    if (gainedLittle || position.recall >= budget.enough) return { end: 'saturated', position };
+    epochsSinceBest = position.recall > best ? 0 : epochsSinceBest + 1;
+    best = Math.max(best, position.recall);
+    const isStuck = position.recall >= patience.share && epochsSinceBest >= patience.epochs;
+    if (gainedLittle || isStuck || position.recall >= budget.enough) return { end: 'saturated', position };
   }
   return { end: 'budget', position };
 }

@@ -55,7 +55,7 @@ export function recipeFor(parameters: number, window: number, kind?: AdapterKind
     full: { shape, batchesPerStep: tiny ? 1 : 16, learningRate, lastRate: 0.02 },
     fullBudget: { epochs: 20, minutes: usualMinutes, smallestGain: 0.003, enough: 0.99 },
     refresh: { shape, batchesPerStep: tiny ? 1 : 4, learningRate: learningRate / 4, lastRate: 0.1 },
-    refreshBudget: { epochs: 40, minutes: 2, smallestGain: -1, enough: 1 },
+    refreshBudget: { epochs: 40, minutes: 2, smallestGain: -1, enough: 1, patience: { share: 0.9, epochs: 5 } },
   };
 }
 

@@ -149,21 +149,37 @@ describe('when training ends', () => {
     await trainer.close();
   });
 
+  /** Trains by a budget, with these measurements after the epochs. */
+  async function measuredAs(recalls: readonly number[], budget: Partial<LiftBudget>) {
+    const trainer = await openTrainer(device, tiny.model, 'full');
+    let measured = 0;
+    const measureRecall = async () => recalls[measured++]!;
+    const curriculum = curriculumOf(lessonsFor(tiny.model));
+    const whole = { ...forEpochs(recalls.length), ...budget };
+    const { end, position } = await lift(trainer, curriculum, settings, whole, control({ measureRecall }));
+    await trainer.close();
+    return { end, measured, recall: position.recall };
+  }
+
   test('when another epoch gains too little, but not the first; or when it is enough', async () => {
     const recalls = [0.001, 0.2, 0.5, 0.501, 0.9];
-    const run = async (smallestGain: number, enough: number) => {
-      const trainer = await openTrainer(device, tiny.model, 'full');
-      let measured = 0;
-      const measureRecall = async () => recalls[measured++]!;
-      const budget = { ...forEpochs(5), smallestGain, enough };
-      const curriculum = curriculumOf(lessonsFor(tiny.model));
-      const { end, position } = await lift(trainer, curriculum, settings, budget, control({ measureRecall }));
-      await trainer.close();
-      return { end, measured, recall: position.recall };
-    };
-    expect(await run(0.003, 2)).toEqual({ end: 'saturated', measured: 4, recall: 0.501 });
-    expect(await run(-1, 0.5)).toEqual({ end: 'saturated', measured: 3, recall: 0.5 });
-    expect(await run(-1, 2)).toEqual({ end: 'budget', measured: 5, recall: 0.9 });
+    expect(await measuredAs(recalls, { smallestGain: 0.003 })).toEqual({
+      end: 'saturated',
+      measured: 4,
+      recall: 0.501,
+    });
+    expect(await measuredAs(recalls, { enough: 0.5 })).toEqual({ end: 'saturated', measured: 3, recall: 0.5 });
+    expect(await measuredAs(recalls, {})).toEqual({ end: 'budget', measured: 5, recall: 0.9 });
+  });
+
+  test('when most is known and the rest does not come, with patience', async () => {
+    const patience = { share: 0.9, epochs: 2 };
+    expect(await measuredAs([0.5, 0.5, 0.5, 0.5], { patience })).toEqual({ end: 'budget', measured: 4, recall: 0.5 });
+    expect(await measuredAs([0.9, 0.9, 0.95, 0.8, 0.8, 0.95, 1], { patience })).toEqual({
+      end: 'saturated',
+      measured: 6,
+      recall: 0.95,
+    });
   });
 
   test('at once where there is nothing to visit, whatever the budget', async () => {
