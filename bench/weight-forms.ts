@@ -62,7 +62,7 @@ async function lossTable(): Promise<string[]> {
   const cells: string[] = [];
   for (const form of weightForms) {
     const cache = { folder, form: form === 'float32' ? ('F32' as const) : form };
-    const model = await openBaseModel(inRoot('models/lift-nano'), cache);
+    const model = await openBaseModel(inRoot('models/lift-base'), cache);
     const batches = sourceBatches(model, inRoot('native-host'), lossSteps);
     const trainer = await openTrainer(device, model);
     const loss = async () => {

@@ -15,7 +15,7 @@ export const deviceFiles = {
 
 /** The base model that ships with the product. */
 export function embeddedModelFolder(): string {
-  const folder = fileURLToPath(new URL('../models/lift-nano', import.meta.url));
+  const folder = fileURLToPath(new URL('../models/lift-base', import.meta.url));
   if (!existsSync(folder))
     throw new Error(`the embedded model is missing at ${folder}: install again, or name a model with --model`);
   return folder;

@@ -41,7 +41,7 @@ const head = ['Model', 'Adapter', 'Changes logits by', 'Largest difference', '']
 const rows: string[][] = [];
 let failures = 0;
 try {
-  const trips = roundTrips(device, peft, inDist('../models/lift-nano'), folder);
+  const trips = roundTrips(device, peft, inDist('../models/lift-base'), folder);
   for await (const { model, what, change, difference, problem } of trips) {
     if (problem !== null) failures += 1;
     const figure = (value: number | null) => value?.toExponential(1) ?? '';

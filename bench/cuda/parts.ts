@@ -91,7 +91,7 @@ const loss: Part = (around) =>
   withCard(around, async (card) => {
     const { report, inDist, folder } = around;
     const { curveSteps } = around.sizes;
-    const model = await openBaseModel(fileURLToPath(inDist('../models/lift-nano')), { folder, form: 'F32' });
+    const model = await openBaseModel(fileURLToPath(inDist('../models/lift-base')), { folder, form: 'F32' });
     const batches = sourceBatches(model, fileURLToPath(inDist('../native-host')));
     const cpu = openOnnxDevice('cpu', inDist('./worker.js'));
     const wanted = await lossCurve(cpu, model, batches, curveSteps);

@@ -41,7 +41,7 @@ const plainLlama: Omit<
 };
 
 export const benchShapes: Readonly<Record<string, ModelConfig>> = {
-  /** models/lift-nano */
+  /** models/lift-base */
   nano: {
     ...plainLlama,
     vocabSize: 4096,

@@ -85,7 +85,7 @@ export async function* roundTrips(
   embeddedModel: string,
   scratch: string,
 ): AsyncGenerator<RoundTrip> {
-  yield* roundTripsOf('lift-nano', embeddedModel, device, peft, join(scratch, 'lift-nano'));
+  yield* roundTripsOf('lift-base', embeddedModel, device, peft, join(scratch, 'lift-base'));
   for (const [name, config] of Object.entries(randomModels)) {
     const folder = join(scratch, name.replace(' ', '-'));
     await peft.makeModel(config, join(folder, 'model'));

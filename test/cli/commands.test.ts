@@ -288,7 +288,7 @@ describe('lift status', () => {
     expect(stdout).toMatch(/Version {3}2, .* old/);
     expect(stdout).toContain('Size      12.3 MB');
     expect(stdout).toContain(`Commit    ${status.absorbedCommit}`);
-    expect(stdout).toContain('Model     lift-nano on cpu');
+    expect(stdout).toContain('Model     lift-base on cpu');
     expect(stdout).toMatch(/ {2}a line has more than 4000 characters: 5\n {4}data-0\.json.*\n.*\n.*\n {4}and 2 more/);
     expect(stdout).toContain('keys-4.ts');
     expect(stdout).toContain('build/ (7 files: .gitignore: *.js)');
@@ -453,7 +453,7 @@ describe('lift adapters', () => {
 
 describe('lift models', () => {
   it('lists and checks', async () => {
-    expect((await lift(['models', 'list'])).stdout).toMatch(/lift-nano +llama +4,000,000 +\/models\/lift-nano/);
+    expect((await lift(['models', 'list'])).stdout).toMatch(/lift-base +llama +4,000,000 +\/models\/lift-base/);
     const check = await lift(['models', 'check', 'other', '--text', 'outside.ts', '--json']);
     expect(check.opened[0]!.modelFolder).toBe(join(root, 'other'));
     expect(check.calls[0]!.parameters).toEqual([join(root, 'other'), 'x\n']);

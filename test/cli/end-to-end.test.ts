@@ -95,7 +95,7 @@ describe('lift', () => {
     for (const field of ['tokens', 'steps', 'trainedTokens', 'seconds']) expect(absorbed[field]).toBeGreaterThan(0);
     expect(await json('absorb', 'repo')).toMatchObject({ steps: 0, version: 1, end: 'unchanged' });
     const status = await json('status', 'repo');
-    expect(status).toMatchObject({ documents: 5, dirty: 0, version: 1, model: 'lift-nano', tokens: absorbed.tokens });
+    expect(status).toMatchObject({ documents: 5, dirty: 0, version: 1, model: 'lift-base', tokens: absorbed.tokens });
     expect(status.absorbed).toBeGreaterThan(0);
     expect(status.absorbed).toBeLessThanOrEqual(1);
   });

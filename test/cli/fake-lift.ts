@@ -71,7 +71,7 @@ export const status: StatusResult = {
   skipped: [],
   version: 2,
   device: 'cpu',
-  model: 'lift-nano',
+  model: 'lift-base',
   absorbedAt: '2026-11-22T07:00:00.000Z',
   absorbedCommit: '3f9c2b7e6a1d4c5b8e0f9a7d6c3b2a1f0e9d8c7b',
   adapterBytes: 12_300_000,
@@ -132,8 +132,8 @@ function fakeServices(
   const services: Services = {
     device: 'cpu',
     model: {
-      name: 'lift-nano',
-      folder: '/models/lift-nano',
+      name: 'lift-base',
+      folder: '/models/lift-base',
       architecture: 'llama',
       parameters: 4_000_000,
       window: 1024,

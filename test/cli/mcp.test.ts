@@ -53,7 +53,7 @@ it('says that nothing was absorbed, and refuses a question that is none', async 
     isError: true,
     text: expect.stringContaining('lift absorb'),
   });
-  expect((await call('codebase_status')).text).toMatch(/^0\.0 % of \d+ files absorbed by lift-nano/);
+  expect((await call('codebase_status')).text).toMatch(/^0\.0 % of \d+ files absorbed by lift-base/);
   expect(await call('ask_codebase', { question: '  ' })).toMatchObject({ isError: true });
 });
 

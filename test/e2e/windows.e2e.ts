@@ -114,7 +114,7 @@ describe('two folders in one window', () => {
     await window.quickPickRows().filter({ hasText: 'harbour' }).first().click();
     await window.dialog().getByRole('button', { name: 'Evaluate', exact: true }).click();
     const page = window.editorPage();
-    await page.getByRole('heading', { name: 'What lift-nano knows of harbour' }).waitFor({ timeout: 180_000 });
+    await page.getByRole('heading', { name: 'What lift-base knows of harbour' }).waitFor({ timeout: 180_000 });
     const arms = await page.locator('table').first().innerText();
     for (const arm of ['base', 'lift']) expect(arms).toMatch(new RegExp(`^${arm}\\s`, 'm'));
     expect(await page.locator('svg').count()).toBeGreaterThan(0);

@@ -24,7 +24,7 @@ import { HostProcess } from '../protocol/host-process.ts';
 import { filesThatHold, secretValue, sources, writeSmallRepository } from './small-repository.ts';
 
 const main = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
-const embeddedModel = fileURLToPath(new URL('../../models/lift-nano', import.meta.url));
+const embeddedModel = fileURLToPath(new URL('../../models/lift-base', import.meta.url));
 const vanishingClient = fileURLToPath(new URL('./vanishing-client.mjs', import.meta.url));
 const documents = Object.keys(sources).length;
 
@@ -129,7 +129,7 @@ describe('a host', () => {
     await expect(client.initialize(store)).rejects.toThrow(/initialized already/);
     const { model, ...about } = await first;
     expect(about).toEqual({ protocolVersion: PROTOCOL_VERSION, hostVersion: '0.1.0', device: 'cpu' });
-    expect(model).toMatchObject({ name: 'lift-nano', architecture: 'llama' });
+    expect(model).toMatchObject({ name: 'lift-base', architecture: 'llama' });
     expect(realpathSync(model.folder)).toBe(realpathSync(embeddedModel));
     expect(model.parameters).toBeGreaterThan(1_000_000);
     expect((await client.request('models/list', {})).models).toEqual([model]);
@@ -137,7 +137,7 @@ describe('a host', () => {
 
   it('reports a folder that was never absorbed, and what is skipped and why', async () => {
     const status = await client.request('status', { folder: repository });
-    expect(status).toMatchObject({ documents, absorbed: 0, dirty: documents, version: null, model: 'lift-nano' });
+    expect(status).toMatchObject({ documents, absorbed: 0, dirty: documents, version: null, model: 'lift-base' });
     expect(status.tokens).toBeGreaterThan(100);
     expect(status.skipped.map(({ path }) => path)).toEqual(['.env', 'logo.dat']);
     for (const { reason } of status.skipped) expect(reason).not.toBe('');

@@ -75,7 +75,7 @@ it('downloads a GGUF file, says which there are, and opens it by its name', asyn
     expect(stderr).toContain('Not tiny-q2_k.gguf: its format Q2_K is not read.');
     const store = ['--store', join(root, 'gguf-store')];
     const { result: opened } = await lift(['models', 'list', '--model', modelId, ...store], environment);
-    expect(opened.models.map(({ name }: { name: string }) => name)).toEqual(['lift-nano', `${modelId}/tiny-f16.gguf`]);
+    expect(opened.models.map(({ name }: { name: string }) => name)).toEqual(['lift-base', `${modelId}/tiny-f16.gguf`]);
 
     await lift(['models', 'get', modelId, '--file', 'tiny-q8_0.gguf', '--yes'], environment);
     await expect(lift(['models', 'list', '--model', modelId, ...store], environment)).rejects.toMatchObject({

@@ -100,6 +100,6 @@ it('stops when it is told to, and goes on the next time', async () => {
   expect(progress.at(-1)!.bytesDone).toBe(progress.at(-1)!.bytes);
   expect(await request('models/find', { id: modelId })).toMatchObject({ folder });
   const { models } = await request('models/list', {});
-  expect(models.map(({ name }) => name)).toEqual(['lift-nano', modelId]);
+  expect(models.map(({ name }) => name)).toEqual(['lift-base', modelId]);
   expect(models.at(-1)).toMatchObject({ folder, architecture: 'llama' });
 });

@@ -35,11 +35,11 @@ export function fakeContext(memento = new FakeMemento()) {
   const tokenListeners = new Set<(params: { askId: string; text: string }) => void>();
   const actions: string[] = [];
   const host = {
-    state: { phase: 'ready', message: null, model: 'lift-nano', device: 'cpu', memoryBytes: null } as HostState,
+    state: { phase: 'ready', message: null, model: 'lift-base', device: 'cpu', memoryBytes: null } as HostState,
     onDidChangeState: hostChange.event,
     request: (method: string, params: AskParams, token?: { onCancellationRequested(listener: () => void): void }) =>
       new Promise((resolve, reject) => {
-        if (method === 'models/list') return resolve({ models: [{ name: 'lift-nano', window: 2048 }], suggested: [] });
+        if (method === 'models/list') return resolve({ models: [{ name: 'lift-base', window: 2048 }], suggested: [] });
         const question: AskedQuestion = {
           params,
           isCancelled: false,

@@ -33,7 +33,7 @@ describe('redacting', () => {
   });
 
   it.each([
-    'the native host 0.1.0 is ready: process 4711, lift-nano on cpu',
+    'the native host 0.1.0 is ready: process 4711, lift-base on cpu',
     'step 300, loss 0.52, 230 tokens/s, 4.5 MB',
     "the host doesn't answer and it can't be restarted",
     'code null, signal SIGKILL',

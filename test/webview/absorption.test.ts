@@ -160,7 +160,7 @@ describe('the absorption panel', () => {
   test('tells the adapter, the model, the device and the memory, and runs commands', async () => {
     const view = await open(absorbedFolder);
     expect((await panel(view).innerText()).replace(/\s+/g, ' ')).toMatch(
-      /Corpus 64 files, 88,214 tokens Adapter version 7, 16 MB Absorbed 1\d minutes ago, at commit 3f9c2b7e .*Model lift-nano Device cpu Memory 412 MB State ready/,
+      /Corpus 64 files, 88,214 tokens Adapter version 7, 16 MB Absorbed 1\d minutes ago, at commit 3f9c2b7e .*Model lift-base Device cpu Memory 412 MB State ready/,
     );
     const labels = ['Select model', 'Select device', 'Manage adapters', 'Show report', 'Show log', 'Settings'];
     for (const label of labels) await view.page.getByRole('button', { name: label }).click();

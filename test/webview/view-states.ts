@@ -4,7 +4,7 @@ import type { ContextItem, FolderState, HostState, Turn, ViewState } from '../..
 export const host: HostState = {
   phase: 'ready',
   message: null,
-  model: 'lift-nano',
+  model: 'lift-base',
   device: 'cpu',
   memoryBytes: 412_000_000,
 };

@@ -69,7 +69,7 @@ describe('lift eval', () => {
 
   test('prints tables for people', async () => {
     const { stdout } = await lift(['repo']);
-    expect(stdout).toContain('9,400 tokens in 12 documents; lift-nano on cpu');
+    expect(stdout).toContain('9,400 tokens in 12 documents; lift-base on cpu');
     expect(stdout).toMatch(/^lift +60\.0 % \[50, 70\] +80\.0 % +60\.0 % +60\.0 % +25\.0 % +2\.400 \[2\.000, 4\.000\]/m);
     expect(stdout).toMatch(
       /^everything +120 +98,765 +1 min +700\.0 MB +82\.0 % +90\.0 % +70\.0 % +2\.500 +4\.500 +5\.500$/m,

@@ -56,7 +56,7 @@ export const evalResult: EvalResult = {
   format: 1,
   folder: '/projects/repo',
   adapterOf: null,
-  model: 'lift-nano',
+  model: 'lift-base',
   modelParameters: 4_000_000,
   device: 'cpu',
   window: 1024,

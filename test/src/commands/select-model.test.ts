@@ -10,7 +10,7 @@ const { selectModel } = await import('../../../src/commands/select-model.ts');
 
 const listed: ModelsListResult = {
   models: [
-    { name: 'lift-nano', folder: '/lift/models/lift-nano', architecture: 'llama', parameters: 4e6, window: 1024 },
+    { name: 'lift-base', folder: '/lift/models/lift-base', architecture: 'llama', parameters: 4e6, window: 1024 },
     { name: 'org/cached', folder: '/hub/cached', architecture: 'qwen2', parameters: 494e6, window: 4096 },
   ],
   suggested: [
@@ -65,7 +65,7 @@ beforeEach(() => {
 it('shows what is here and what could be, with the memory it takes', async () => {
   await selectModel(context());
   expect(editor.listed).toEqual([
-    '$(check) lift-nano: Comes with LIFT: small and quick, for short facts.',
+    '$(check) lift-base: Comes with LIFT: small and quick, for short facts.',
     'org/cached: /hub/cached',
     expect.stringContaining('Open a model’s folder'),
     expect.stringContaining('Open a GGUF file'),
@@ -82,7 +82,7 @@ it('takes a model that is here, and the embedded one again', async () => {
   editor.answers.push('org/cached');
   await selectModel(context());
   expect(editor.settings['lift.model']).toBe('/hub/cached');
-  editor.answers.push('lift-nano');
+  editor.answers.push('lift-base');
   await selectModel(context());
   expect(editor.listed[1]).toBe('$(check) org/cached: /hub/cached');
   expect(editor.settings['lift.model']).toBe('');

@@ -41,7 +41,7 @@ const status: StatusResult = {
   skipped: [{ path: '.env', reason: 'a secret' }],
   version: 3,
   device: 'cpu',
-  model: 'lift-nano',
+  model: 'lift-base',
   absorbedAt: '2026-11-20T10:00:00.000Z',
   absorbedCommit: '3f9c2b7e6a1d4c5b8e0f9a7d6c3b2a1f0e9d8c7b',
   adapterBytes: 1000,
@@ -84,7 +84,7 @@ beforeEach(() => {
   finishAbsorbing = [];
   failAbsorbing = [];
   memento = new FakeMemento();
-  hostState = { phase: 'ready', message: null, model: 'lift-nano', device: 'cpu', memoryBytes: null };
+  hostState = { phase: 'ready', message: null, model: 'lift-base', device: 'cpu', memoryBytes: null };
   answers = {
     status,
     coverage: { documents },

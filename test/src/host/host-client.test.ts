@@ -75,8 +75,8 @@ describe('with the native host', () => {
       client.request('models/list', {}),
     ]);
     expect(status.documents).toBe(4);
-    expect(models.models[0]!.name).toBe('lift-nano');
-    expect(client.state).toMatchObject({ phase: 'ready', message: null, model: 'lift-nano', device: 'cpu' });
+    expect(models.models[0]!.name).toBe('lift-base');
+    expect(client.state).toMatchObject({ phase: 'ready', message: null, model: 'lift-base', device: 'cpu' });
     expect(client.state.memoryBytes).toBeGreaterThan(10_000_000);
     expect(phases().filter((phase) => phase === 'starting')).toHaveLength(1);
   });
@@ -108,7 +108,7 @@ describe('with the native host', () => {
     const stages = new Set<string>();
     client.onNotification('eval/progress', ({ stage }) => void stages.add(stage));
     const { html } = await client.request('eval/run', { folder, minutes: 0.02, probes: 4 });
-    expect(html).toMatch(/<title>What lift-nano knows of repository<\/title>[\s\S]*lift\+rag/);
+    expect(html).toMatch(/<title>What lift-base knows of repository<\/title>[\s\S]*lift\+rag/);
     expect([...stages].sort()).toEqual(['answering', 'measuring', 'training']);
     const { evaluation } = await client.request('eval/last', { folder });
     expect(evaluation!.html).toBe(html);
@@ -185,7 +185,7 @@ describe('with the native host', () => {
     await expect(client.request('models/list', {})).rejects.toMatchObject({ mayAskAgain: false });
     modelFolder = undefined;
     await client.restart();
-    expect(client.state).toMatchObject({ phase: 'ready', model: 'lift-nano', message: null });
+    expect(client.state).toMatchObject({ phase: 'ready', model: 'lift-base', message: null });
   });
 });
 

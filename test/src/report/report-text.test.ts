@@ -7,7 +7,7 @@ vi.mock('vscode', () => import('../fake-vscode.ts'));
 
 const { reportText } = await import('../../../src/report/report-text.ts');
 
-const host: HostState = { phase: 'ready', message: null, model: 'lift-nano', device: 'cpu', memoryBytes: null };
+const host: HostState = { phase: 'ready', message: null, model: 'lift-base', device: 'cpu', memoryBytes: null };
 const report = (more: Partial<FolderState>, documents: CoverageEntry[] = []) =>
   reportText(host, { ...folderState('/f', 'f'), ...more }, new Map(documents.map((entry) => [entry.path, entry])));
 

@@ -7,7 +7,7 @@ vi.mock('vscode', () => import('../fake-vscode.ts'));
 const { statusText } = await import('../../../src/status/status-text.ts');
 const { statusMenu } = await import('../../../src/status/status-menu.ts');
 
-const ready: HostState = { phase: 'ready', message: null, model: 'lift-nano', device: 'cpu', memoryBytes: null };
+const ready: HostState = { phase: 'ready', message: null, model: 'lift-base', device: 'cpu', memoryBytes: null };
 const folder = (more: Partial<FolderState>): FolderState => ({ ...folderState('/f', 'f'), ...more });
 const progress = { phase: 'train', step: 5, loss: 1, tokensPerSecond: 100, secondsLeft: 60 };
 const text = (more: Partial<FolderState>, host = ready) => statusText(host, [folder(more)], folder(more)).text;

@@ -6,7 +6,7 @@ vi.mock('vscode', () => import('../fake-vscode.ts'));
 
 const { tooltipCommands, tooltipText } = await import('../../../src/status/tooltip-text.ts');
 
-const ready: HostState = { phase: 'ready', message: null, model: 'lift-nano', device: 'cpu', memoryBytes: 538_400_000 };
+const ready: HostState = { phase: 'ready', message: null, model: 'lift-base', device: 'cpu', memoryBytes: 538_400_000 };
 const made = '2026-11-20T10:00:00.000Z';
 const now = Date.parse('2026-11-22T12:00:00.000Z');
 const text = (more: Partial<FolderState>, host = ready) =>
