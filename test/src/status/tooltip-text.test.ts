@@ -17,7 +17,7 @@ it('tells what is known, how old it is, and of which model', () => {
   expect(idle).toContain('**f** — up to date');
   expect(text({ version: 7, absorbedAt: made, absorbedCommit: '3f9c2b7e6a1d' })).toContain('old · commit 3f9c2b7e');
   expect(idle).toContain('Knows 96 % of 1,204 files · version 7, 2 d 2 h old · 11.8 MB');
-  expect(idle).toContain('Model lift\\-nano · device cpu · 538.4 MB of memory');
+  expect(idle).toContain('Model lift\\-base · device cpu · 538.4 MB of memory');
 });
 
 it('tells what has changed and what is left out', () => {
