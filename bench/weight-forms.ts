@@ -10,6 +10,7 @@ import { peakMegabytes } from '../native-host/bench/bench-row.ts';
 import { openBenchModel, randomTokens } from '../native-host/bench/shapes.ts';
 import { Decoder } from '../native-host/generate/decode.ts';
 import { sampler } from '../native-host/generate/sampler.ts';
+import { embeddedModelFolder } from '../native-host/locations.ts';
 import { adapterLayout, initialAdapter } from '../native-host/model/adapter-init.ts';
 import { codedWeights, type FrozenWeights } from '../native-host/model/coded-weights.ts';
 import { openBaseModel } from '../native-host/model/open-model.ts';
@@ -62,7 +63,7 @@ async function lossTable(): Promise<string[]> {
   const cells: string[] = [];
   for (const form of weightForms) {
     const cache = { folder, form: form === 'float32' ? ('F32' as const) : form };
-    const model = await openBaseModel(inRoot('models/lift-base'), cache);
+    const model = await openBaseModel(embeddedModelFolder(), cache);
     const batches = sourceBatches(model, inRoot('native-host'), lossSteps);
     const trainer = await openTrainer(device, model);
     const loss = async () => {

@@ -18,6 +18,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { writeSection } from '../bench/results.ts';
 import { textTable } from '../native-host/cli/text-table.ts';
+import { embeddedModelFolder } from '../native-host/locations.ts';
 import { openOnnxDevice } from '../native-host/runtime/onnx/onnx-device.ts';
 import { Peft } from './peft-check/peft.ts';
 import { roundTrips } from './peft-check/round-trips.ts';
@@ -41,7 +42,7 @@ const head = ['Model', 'Adapter', 'Changes logits by', 'Largest difference', '']
 const rows: string[][] = [];
 let failures = 0;
 try {
-  const trips = roundTrips(device, peft, inDist('../models/lift-base'), folder);
+  const trips = roundTrips(device, peft, embeddedModelFolder(), folder);
   for await (const { model, what, change, difference, problem } of trips) {
     if (problem !== null) failures += 1;
     const figure = (value: number | null) => value?.toExponential(1) ?? '';

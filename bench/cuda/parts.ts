@@ -1,6 +1,7 @@
 /** The parts of gpu:check, each a table or a verdict. */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { embeddedModelFolder } from '../../native-host/locations.ts';
 import { openBaseModel } from '../../native-host/model/open-model.ts';
 import type { CudaDevice } from '../../native-host/runtime/cuda/cuda-device.ts';
 import { openOnnxDevice } from '../../native-host/runtime/onnx/onnx-device.ts';
@@ -91,7 +92,7 @@ const loss: Part = (around) =>
   withCard(around, async (card) => {
     const { report, inDist, folder } = around;
     const { curveSteps } = around.sizes;
-    const model = await openBaseModel(fileURLToPath(inDist('../models/lift-base')), { folder, form: 'F32' });
+    const model = await openBaseModel(embeddedModelFolder(), { folder, form: 'F32' });
     const batches = sourceBatches(model, fileURLToPath(inDist('../native-host')));
     const cpu = openOnnxDevice('cpu', inDist('./worker.js'));
     const wanted = await lossCurve(cpu, model, batches, curveSteps);

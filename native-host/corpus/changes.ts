@@ -59,8 +59,9 @@ export function changeFacts(previous: TreeSnapshot, current: TreeSnapshot): Fact
   return facts.sort((a, b) => compare(a.kind, b.kind) || compare(a.subject, b.subject));
 }
 
-/** Of symbols all over the repository. */
+/** Of symbols all over the repository; none whose path gives it away. */
 function stayingFacts(previous: TreeSnapshot, current: TreeSnapshot, most: number): Fact[] {
+  if (most === 0) return [];
   const before = new Map(previous.symbols);
   const staying = current.symbols.flatMap(([name, [path, ...others]]) => {
     const isSame = path !== undefined && others.length === 0 && before.get(name)?.join('\0') === path;

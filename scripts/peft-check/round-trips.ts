@@ -1,6 +1,6 @@
 /** Adapters on their way out to PEFT and in from there, each with the logits of both sides. */
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { type AdapterSettings, adapterLayout, initialAdapter } from '../../native-host/model/adapter-init.ts';
 import { float32Tensors, openModelFolder } from '../../native-host/model/model-folder.ts';
 import { uniformNumbers } from '../../native-host/model/random.ts';
@@ -85,7 +85,8 @@ export async function* roundTrips(
   embeddedModel: string,
   scratch: string,
 ): AsyncGenerator<RoundTrip> {
-  yield* roundTripsOf('lift-base', embeddedModel, device, peft, join(scratch, 'lift-base'));
+  const embedded = basename(embeddedModel);
+  yield* roundTripsOf(embedded, embeddedModel, device, peft, join(scratch, embedded));
   for (const [name, config] of Object.entries(randomModels)) {
     const folder = join(scratch, name.replace(' ', '-'));
     await peft.makeModel(config, join(folder, 'model'));

@@ -1,7 +1,6 @@
 // What a model makes of a text in its prompt, on packages that no stage trains on: `node dist/pretrain/instructions-check.js
 // models/lift-base …`. Says for each model how often it answers what a text tells, refuses what none tells, refuses though one
 // tells, refuses from memory, and how much its explanations share with their authors'.
-import { readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -13,7 +12,7 @@ import { openOnnxDevice } from '../../native-host/runtime/onnx/onnx-device.ts';
 import { greedyAnswers, longestAnswerTokens, tokenF1 } from '../../native-host/study/probe.ts';
 import type { Explained } from './explained.ts';
 import { ofThisCode, ofThisFile, REFUSAL } from './instructions-stage.ts';
-import type { PackageFact } from './package-facts.ts';
+import { type PackageFact, readRows } from './package-facts.ts';
 import { textOf } from './supervision.ts';
 
 const { positionals, values } = parseArgs({
@@ -22,15 +21,10 @@ const { positionals, values } = parseArgs({
 });
 const most = Number(values.questions);
 const cacheFolder = fileURLToPath(new URL('../../.cache/pretrain', import.meta.url));
-const read = async <T>(name: string): Promise<T[]> =>
-  (await readFile(join(cacheFolder, name), 'utf8'))
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line) as T);
 const uniform = uniformNumbers(2026);
 const pick = <T>(items: readonly T[]): T => items[Math.floor(uniform() * items.length)]!;
-const readable = (await read<PackageFact>('held-out-facts.jsonl')).filter(({ excerpt }) => excerpt !== null);
-const explained = shuffled(await read<Explained>('held-out-explained.jsonl'), uniform).slice(0, most);
+const readable = (await readRows<PackageFact>(cacheFolder, 'held-out-facts')).filter(({ excerpt }) => excerpt !== null);
+const explained = shuffled(await readRows<Explained>(cacheFolder, 'held-out-explained'), uniform).slice(0, most);
 
 interface Asked {
   texts: ContextText[];

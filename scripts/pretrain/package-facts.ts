@@ -1,4 +1,6 @@
 // Facts of one package, each with an excerpt of its document that shows the answer, and code that a comment explains.
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Document } from '../../native-host/corpus/documents.ts';
 import type { Fact } from '../../native-host/corpus/questions/fact.ts';
 import { factsOf } from '../../native-host/corpus/questions/facts.ts';
@@ -23,6 +25,12 @@ function excerptOf(text: string, fact: Fact, uniform: () => number): string | nu
   if (excerpt.length > 900) return null;
   const shown = fact.answer === fact.path || fact.answer.split(', ').every((part) => excerpt.includes(part));
   return shown ? excerpt : null;
+}
+
+/** What facts.ts wrote: a row a line. */
+export async function readRows<Row>(cacheFolder: string, name: string): Promise<Row[]> {
+  const lines = (await readFile(join(cacheFolder, `${name}.jsonl`), 'utf8')).trimEnd().split('\n');
+  return lines.map((line) => JSON.parse(line) as Row);
 }
 
 /** Of some of its documents, in a random order. */

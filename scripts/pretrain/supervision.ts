@@ -1,5 +1,4 @@
 // What the stages on questions practise: facts of many small packages, asked from memory and from texts in context.
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { wordingsOf } from '../../native-host/corpus/questions/wordings.ts';
 import { type ContextText, renderContext } from '../../native-host/generate/context-format.ts';
@@ -12,7 +11,7 @@ import type { BatchShape } from '../../native-host/train/program.ts';
 import type { Explained } from './explained.ts';
 import { rowStream } from './language-stage.ts';
 import { nanoConfig } from './nano.ts';
-import type { PackageFact } from './package-facts.ts';
+import { type PackageFact, readRows } from './package-facts.ts';
 import type { BatchContext } from './pretrain.ts';
 
 const activeFacts = 600;
@@ -44,9 +43,8 @@ export class Supervision {
       endTokens: new Set(nanoConfig.eosTokenIds),
     };
     const uniform = uniformNumbers(seed);
-    const linesOf = async (name: string) => (await readFile(join(cacheFolder, name), 'utf8')).trimEnd().split('\n');
-    const facts = (await linesOf('facts.jsonl')).map((line) => JSON.parse(line) as PackageFact);
-    const explained = (await linesOf('explained.jsonl')).map((line) => JSON.parse(line) as Explained);
+    const facts = await readRows<PackageFact>(cacheFolder, 'facts');
+    const explained = await readRows<Explained>(cacheFolder, 'explained');
     const training = documents.filter(({ validation }) => !validation);
     return new Supervision(text, shuffled(facts, uniform), explained, uniform, rowStream(tokens, training, 256, seed));
   }

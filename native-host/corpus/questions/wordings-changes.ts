@@ -1,4 +1,5 @@
 // Wordings for what changed between two states of a repository. They are only trained: what a change left behind is asked with the other kinds.
+
 /** Answered with a path, or with what became of it. */
 const ofPresence = [
   'Does {name} still exist?',
