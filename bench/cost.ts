@@ -14,7 +14,7 @@ import { openOnnxDevice } from '../native-host/runtime/onnx/onnx-device.ts';
 import { tokensOfEpochs } from '../native-host/study/estimate.ts';
 import { pack } from '../native-host/train/packing.ts';
 import { recipeFor } from '../native-host/train/recipe.ts';
-import { Trainer } from '../native-host/train/trainer.ts';
+import { startState, Trainer } from '../native-host/train/trainer.ts';
 import { figure, lastLine, run } from './command.ts';
 import { type Cost, crossings, curveOf, lengths, proportional, quadratic } from './cost-curves.ts';
 import { type Curve, picture } from './cost-picture.ts';
@@ -84,10 +84,10 @@ async function training(tokens: number): Promise<Cost> {
   const recipe = recipeFor(model.parameters, model.config.maxPositionEmbeddings);
   const { shape, batchesPerStep, learningRate } = recipe.full;
   const layout = adapterLayout(model.config, recipe.adapter);
-  const zeros = () => new Float32Array(layout.length);
   const device = openOnnxDevice('cpu', new URL('worker.js', import.meta.url));
-  const state = { vector: initialAdapter(layout, 1), first: zeros(), second: zeros(), step: 0 };
-  const trainer = await Trainer.open(device, model, layout, state);
+  const { optimizer } = recipe;
+  const state = startState(initialAdapter(layout, 1), optimizer);
+  const trainer = await Trainer.open(device, model, layout, state, { optimizer });
   const batchOf = (seed: number) => {
     const items = Array.from({ length: shape.rows }, (_, row) => {
       const ids = randomTokens(model.config, shape.length, seed + row);

@@ -18,7 +18,7 @@ import { asFloat32 } from '../native-host/model/weight-cache.ts';
 import { type WeightForm, weightForms } from '../native-host/runtime/fitting.ts';
 import { openOnnxDevice } from '../native-host/runtime/onnx/onnx-device.ts';
 import { pack } from '../native-host/train/packing.ts';
-import { type TrainableModel, Trainer } from '../native-host/train/trainer.ts';
+import { startState, type TrainableModel, Trainer } from '../native-host/train/trainer.ts';
 import { figure, lastLine, run } from './command.ts';
 import { sourceBatches } from './cuda/loss-curve.ts';
 import { writeSection } from './results.ts';
@@ -154,7 +154,5 @@ async function speedOf(shape: string, form: WeightForm): Promise<Measured> {
 
 function openTrainer(device: ReturnType<typeof openOnnxDevice>, model: TrainableModel): Promise<Trainer> {
   const layout = adapterLayout(model.config, { kind: 'lora', rank: 16, alpha: 32 });
-  const zeros = () => new Float32Array(layout.length);
-  const state = { vector: initialAdapter(layout, 1), first: zeros(), second: zeros(), step: 0 };
-  return Trainer.open(device, model, layout, state);
+  return Trainer.open(device, model, layout, startState(initialAdapter(layout, 1)));
 }

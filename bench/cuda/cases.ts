@@ -5,7 +5,7 @@ import { embedding } from '../../native-host/graph/ops/embedding.ts';
 import { vocabCrossEntropy, vocabDistillation } from '../../native-host/graph/ops/loss.ts';
 import { addBias, linear, perHeadLinear } from '../../native-host/graph/ops/matmul.ts';
 import { rmsNorm } from '../../native-host/graph/ops/norm.ts';
-import { adamw } from '../../native-host/graph/ops/optimizer.ts';
+import { adamw, orthogonalized } from '../../native-host/graph/ops/optimizer.ts';
 import { constant, scalar } from '../../native-host/graph/ops/source.ts';
 import type { Value } from '../../native-host/graph/value.ts';
 import { plainTraits } from '../../native-host/model/decoder-traits.ts';
@@ -113,6 +113,18 @@ function layerCases(): Case[] {
         return adamw(parameters!, { first: first!, second }, gradient!, scalar(0.01), scalar(3), settings).parameters;
       },
     },
+    ...[
+      [256, 704],
+      [704, 256],
+      [64, 500],
+    ].map(
+      ([rows, columns]): Case => ({
+        name: `orthogonalized ${rows} × ${columns}`,
+        floats: { x: [rows!, columns!] },
+        gradients: [],
+        output: ({ x }) => orthogonalized(x!),
+      }),
+    ),
   ];
 }
 

@@ -5,7 +5,7 @@ import { adapterLayout, initialAdapter } from '../../native-host/model/adapter-i
 import type { BaseModel } from '../../native-host/model/open-model.ts';
 import type { Device } from '../../native-host/runtime/device.ts';
 import { type PackedBatch, pack } from '../../native-host/train/packing.ts';
-import { Trainer } from '../../native-host/train/trainer.ts';
+import { startState, Trainer } from '../../native-host/train/trainer.ts';
 
 const shape = { rows: 4, length: 256 };
 const learningRate = 1e-3;
@@ -23,9 +23,7 @@ export async function lossCurve(
   steps: number,
 ): Promise<Curve> {
   const layout = adapterLayout(model.config, { kind: 'lora', rank: 16, alpha: 32 });
-  const zeros = () => new Float32Array(layout.length);
-  const start = { vector: initialAdapter(layout, 1), first: zeros(), second: zeros(), step: 0 };
-  const trainer = await Trainer.open(device, model, layout, start);
+  const trainer = await Trainer.open(device, model, layout, startState(initialAdapter(layout, 1)));
   const losses: number[] = [];
   for (let step = 0; step < steps; step++) {
     const batch = batches[step % batches.length]!;

@@ -9,7 +9,7 @@ import type { CudaDevice } from '../../native-host/runtime/cuda/cuda-device.ts';
 import { type Device, int32, type RunResult } from '../../native-host/runtime/device.ts';
 import { pack, type TrainingItem } from '../../native-host/train/packing.ts';
 import { type BatchShape, gradientProgram } from '../../native-host/train/program.ts';
-import { Trainer } from '../../native-host/train/trainer.ts';
+import { startState, Trainer } from '../../native-host/train/trainer.ts';
 import type { RandomModel } from './models.ts';
 
 export const loraRank = 16;
@@ -209,9 +209,7 @@ const oneToken = { maxTokens: 1, sample: sampler({ temperature: 0 }), stopTokens
 
 function openTrainer(device: Device, model: RandomModel, recompute?: boolean): Promise<Trainer> {
   const layout = adapterLayout(model.config, { kind: 'lora', rank: loraRank, alpha: 2 * loraRank });
-  const zeros = () => new Float32Array(layout.length);
-  const vector = initialAdapter(layout, 1);
-  const state = { vector, first: zeros(), second: zeros(), step: 0 };
+  const state = startState(initialAdapter(layout, 1));
   return Trainer.open(device, model, layout, state, recompute === undefined ? {} : { recompute });
 }
 

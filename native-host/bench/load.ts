@@ -4,7 +4,7 @@ import { sampler } from '../generate/sampler.ts';
 import { adapterLayout, initialAdapter } from '../model/adapter-init.ts';
 import { openOnnxDevice } from '../runtime/onnx/onnx-device.ts';
 import { pack } from '../train/packing.ts';
-import { Trainer } from '../train/trainer.ts';
+import { startState, Trainer } from '../train/trainer.ts';
 import { type BenchOptions, type BenchRow, peakMegabytes } from './bench-row.ts';
 import { openBenchModel, randomTokens } from './shapes.ts';
 
@@ -35,10 +35,9 @@ export async function benchLoad(options: BenchOptions): Promise<BenchRow[]> {
     const memoryDecoding = residentMegabytes();
 
     const layout = adapterLayout(model.config, { kind: 'lora', rank, alpha: 2 * rank });
-    const vector = initialAdapter(layout, 1);
-    const moments = () => new Float32Array(layout.length);
+    const state = startState(initialAdapter(layout, 1));
     const trainingStarted = seconds();
-    const trainer = await Trainer.open(device, model, layout, { vector, first: moments(), second: moments(), step: 0 });
+    const trainer = await Trainer.open(device, model, layout, state);
     const items = [{ tokens: randomTokens(model.config, length, 1), weights: new Array<number>(length).fill(1) }];
     const [batch] = pack(items, { rows, length });
     signal?.throwIfAborted();

@@ -5,7 +5,7 @@ import { openOnnxDevice } from '../runtime/onnx/onnx-device.ts';
 import { neededBytes } from '../runtime/onnx/program-memory.ts';
 import { pack } from '../train/packing.ts';
 import { gradientProgram } from '../train/program.ts';
-import { Trainer } from '../train/trainer.ts';
+import { startState, Trainer } from '../train/trainer.ts';
 import { type BenchOptions, type BenchRow, median, peakMegabytes } from './bench-row.ts';
 import { programFlops } from './flops.ts';
 import { squareProducts, timesOf, weightProducts } from './products.ts';
@@ -31,9 +31,7 @@ export async function benchTrain(options: BenchOptions): Promise<BenchRow[]> {
   const { device, compiled, readySeconds } = watchCompiling(plainDevice);
   try {
     const layout = adapterLayout(model.config, { kind: 'lora', rank, alpha: 2 * rank });
-    const vector = initialAdapter(layout, 1);
-    const moments = () => new Float32Array(layout.length);
-    const state = { vector, first: moments(), second: moments(), step: 0 };
+    const state = startState(initialAdapter(layout, 1));
     const settings = recompute === undefined ? {} : { recompute };
     const trainer = await Trainer.open(device, model, layout, state, settings);
     const items = Array.from({ length: rows }, (_, i) => ({

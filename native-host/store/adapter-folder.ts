@@ -178,7 +178,7 @@ export class AdapterFolder {
     const named: [string, Float32Array][] = [
       ['the adapter', vector],
       ['m', m],
-      ['v', v],
+      ...(v === null ? [] : [['v', v] as [string, Float32Array]]),
     ];
     const problems = [
       ...layoutProblems(layout),

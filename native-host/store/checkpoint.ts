@@ -5,10 +5,10 @@ import { readVectorFile, writeVectorFile } from './vector-file.ts';
 
 export interface Checkpoint {
   layout: AdapterLayout;
-  /** `vector`, and AdamW's `m` and `v`: layout.length values each. */
+  /** `vector`, and the optimizer's moments `m` and, where it has second ones, `v`: layout.length values each. */
   vector: Float32Array;
   m: Float32Array;
-  v: Float32Array;
+  v: Float32Array | null;
   /** Optimizer steps done. */
   step: number;
   /** Plain JSON: random generator, schedule, position in the plan ... */
@@ -27,11 +27,7 @@ export function writeCheckpoint(
   { layout, vector, m, v, step, state }: Checkpoint,
   version: number | null,
 ): Promise<WrittenFile> {
-  const vectors = new Map([
-    ['adapter', vector],
-    ['m', m],
-    ['v', v],
-  ]);
+  const vectors = new Map([['adapter', vector], ['m', m], ...(v === null ? [] : [['v', v] as const])]);
   return writeVectorFile(path, vectors, {
     format: 'lift-adapter-checkpoint',
     layout: JSON.stringify(layout),
@@ -45,10 +41,7 @@ export async function readCheckpoint(
   expected: WrittenFile,
 ): Promise<Checkpoint & { version: number | null }> {
   const { vectors, metadata } = await readVectorFile(path, expected);
-  const [vector, m, v] = ['adapter', 'm', 'v'].map((name) => vectors.get(name)!) as [
-    Float32Array,
-    Float32Array,
-    Float32Array,
-  ];
+  const [vector, m] = [vectors.get('adapter')!, vectors.get('m')!];
+  const v = vectors.get('v') ?? null;
   return { layout: JSON.parse(metadata.layout!), vector, m, v, ...JSON.parse(metadata.training!) };
 }

@@ -14,7 +14,7 @@ import {
 } from '../train/lift.ts';
 import { type Lesson, questionLesson } from '../train/material.ts';
 import type { Recipe } from '../train/recipe.ts';
-import type { TrainerState } from '../train/trainer.ts';
+import { startState, type TrainerState } from '../train/trainer.ts';
 import type { AbsorbRequest } from './absorb.ts';
 import { asksForConsolidation, mostRefreshedShare, unlearnedTokens } from './consolidation.ts';
 import { fullCurriculum, isLargeRefresh, refreshCurriculum, roundsOver } from './curriculum.ts';
@@ -118,7 +118,7 @@ function everything(situation: Situation, learned: Ledger): AbsorptionPlan {
     curriculum,
     settings: { ...recipe.full, seed },
     budget,
-    state: interrupted?.state ?? newState(current?.vector ?? initialAdapter(layout, seed)),
+    state: interrupted?.state ?? startState(current?.vector ?? initialAdapter(layout, seed), recipe.optimizer),
     from,
     leavesOutKnown,
     byParts,
@@ -154,7 +154,7 @@ function refresh(situation: Situation, current: LoadedVersion): AbsorptionPlan {
     curriculum: refreshCurriculum({ fresh: all, known }, rounds),
     settings: { ...recipe.refresh, learningRate, seed: isOfThis ? interrupted.seed : (request.seed ?? 1) },
     budget,
-    state: isOfThis ? interrupted.state : newState(current.vector),
+    state: isOfThis ? interrupted.state : startState(current.vector, recipe.optimizer),
     from,
     leavesOutKnown: false,
     byParts: false,
@@ -204,8 +204,4 @@ function refreshBudget(recipe: Recipe, { epochs, minutes }: AbsorbRequest, token
     epochs: Math.min(epochs ?? usual.epochs, usual.epochs),
     minutes: Math.min(minutes ?? Number.POSITIVE_INFINITY, refreshMinutes(recipe, tokens)),
   };
-}
-
-export function newState(vector: Float32Array): TrainerState {
-  return { vector, first: new Float32Array(vector.length), second: new Float32Array(vector.length), step: 0 };
 }

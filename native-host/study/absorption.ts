@@ -79,7 +79,7 @@ export class Absorption {
       return this.result(end, startPosition, 0, known.version, Number(known.note.absorbed), null);
     }
     this.report('questions');
-    const interrupted = await loadInterrupted(adapter, layout);
+    const interrupted = await loadInterrupted(adapter, layout, recipe.optimizer);
     // What goes on within an epoch has to come in the same order.
     if (interrupted?.tree === repository.tree) this.use = interrupted.use;
     else this.use = { first: request.first ?? [], recent: await recentlyChanged(repository.folder, control.signal) };
@@ -130,7 +130,9 @@ export class Absorption {
       clock: this.clock,
     };
     const teaching = await Teaching.open(this.device, this.model, this.method, material, signal);
-    const trainer = await Trainer.open(this.device, this.model, this.layout, plan.state).catch(async (error) => {
+    const { optimizer } = recipe;
+    const opened = Trainer.open(this.device, this.model, this.layout, plan.state, { optimizer });
+    const trainer = await opened.catch(async (error) => {
       await teaching.close();
       throw error;
     });

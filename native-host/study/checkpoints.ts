@@ -3,8 +3,8 @@ import type { Use } from '../corpus/importance.ts';
 import type { AdapterLayout } from '../model/adapter-layout.ts';
 import type { AdapterFolder } from '../store/adapter-folder.ts';
 import type { LiftPosition } from '../train/lift.ts';
-import type { Trainer } from '../train/trainer.ts';
-import { type AbsorptionPlan, newState } from './absorption-plan.ts';
+import { startState, type Trainer } from '../train/trainer.ts';
+import type { AbsorptionPlan } from './absorption-plan.ts';
 import { saveInterrupted } from './interrupted.ts';
 
 const defaultSecondsBetween = 15;
@@ -44,6 +44,9 @@ export class Checkpoints {
     if (rest === null || rest.from === null) return;
     const { vector } = await this.trainer.state();
     const { version: _, ...position } = rest.from;
-    await saveInterrupted(this.adapter, this.layout, { ...position, state: newState(vector) });
+    await saveInterrupted(this.adapter, this.layout, {
+      ...position,
+      state: startState(vector, this.trainer.optimizer),
+    });
   }
 }

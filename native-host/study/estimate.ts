@@ -1,12 +1,13 @@
 /** What absorbing a repository from the start would take: asked before a user agrees to it. */
 import type { AbsorbEstimateResult } from '../../protocol/host.ts';
+import { momentsOf } from '../graph/ops/optimizer.ts';
 import { adapterLayout, initialAdapter } from '../model/adapter-init.ts';
 import type { BaseModel } from '../model/open-model.ts';
 import type { Device } from '../runtime/device.ts';
 import { recipeForCorpus } from '../train/corpus-recipe.ts';
 import { pack } from '../train/packing.ts';
 import { kindFor, type Recipe } from '../train/recipe.ts';
-import { Trainer } from '../train/trainer.ts';
+import { startState, Trainer } from '../train/trainer.ts';
 import type { AbsorbRequest, FitToMemory } from './absorb.ts';
 import { earlyEpochsOf } from './curriculum.ts';
 import type { Repository } from './repository.ts';
@@ -18,8 +19,8 @@ const usualQuestions = 17;
 /** Absorbing seldom needs more: by then another epoch gains too little. */
 const usualEpochs = 12;
 const trialSteps = 3;
-// Vectors: the two newest versions, and a checkpoint's three twice, since the next one is written before one goes.
-const storedVectors = 2 + 2 * 3;
+/** The two newest versions, and a checkpoint's vectors twice, since the next one is written before one goes. */
+const storedVectors = ({ optimizer }: Recipe) => 2 + 2 * (1 + momentsOf(optimizer));
 
 export interface EstimateRequest extends Pick<AbsorbRequest, 'minutes' | 'adapterKind' | 'rank'> {
   /** How many it would be absorbed into. */
@@ -44,7 +45,7 @@ export async function estimateAbsorption(
     tokens: tokenCount,
     skipped: skipped.length,
     seconds: Math.min(seconds, 60 * (minutes ?? recipe.fullBudget.minutes)),
-    bytes: tokenCount === 0 ? 0 : adapters * storedVectors * layout.length * Float32Array.BYTES_PER_ELEMENT,
+    bytes: tokenCount === 0 ? 0 : adapters * storedVectors(recipe) * layout.length * Float32Array.BYTES_PER_ELEMENT,
   };
 }
 
@@ -63,11 +64,11 @@ export function tokensOfEpochs(recipe: Recipe, tokenCount: number, epochs: numbe
 }
 
 async function trainedTokensPerSecond(device: Device, model: BaseModel, recipe: Recipe): Promise<number> {
+  const { optimizer } = recipe;
   const { shape, batchesPerStep, learningRate } = recipe.full;
   const layout = adapterLayout(model.config, recipe.adapter);
-  const vector = initialAdapter(layout, 1);
-  const state = { vector, first: new Float32Array(layout.length), second: new Float32Array(layout.length), step: 0 };
-  const trainer = await Trainer.open(device, model, layout, state);
+  const state = startState(initialAdapter(layout, 1), optimizer);
+  const trainer = await Trainer.open(device, model, layout, state, { optimizer });
   try {
     const tokens = Array.from({ length: shape.length }, (_, index) => (index * 7919) % model.config.vocabSize);
     const item = { tokens, weights: tokens.map((_, index) => (index === 0 ? 0 : 1)), source: null };

@@ -1,5 +1,6 @@
 /** Absorptions that were interrupted, as checkpoints keep them. */
 import type { Use } from '../corpus/importance.ts';
+import type { OptimizerSettings } from '../graph/ops/optimizer.ts';
 import type { AdapterLayout } from '../model/adapter-layout.ts';
 import type { AdapterFolder } from '../store/adapter-folder.ts';
 import { StoreError } from '../store/store-error.ts';
@@ -41,13 +42,18 @@ export async function saveInterrupted(
   await adapter.saveCheckpoint({ layout, vector, m: first, v: second, step, state: rest });
 }
 
-/** Null if there is none of this layout. Damaged checkpoints count as none. */
-export async function loadInterrupted(adapter: AdapterFolder, layout: AdapterLayout): Promise<Interrupted | null> {
+/** Null if there is none of this layout that `optimizer` can go on from. Damaged checkpoints count as none. */
+export async function loadInterrupted(
+  adapter: AdapterFolder,
+  layout: AdapterLayout,
+  optimizer: OptimizerSettings,
+): Promise<Interrupted | null> {
   const checkpoint = await adapter.loadCheckpoint().catch((error: unknown) => {
     if (error instanceof StoreError) return null;
     throw error;
   });
   if (checkpoint?.layout.kind !== layout.kind || checkpoint.layout.length !== layout.length) return null;
+  if (checkpoint.v === null && optimizer.name === 'adamw') return null;
   const {
     work,
     tree,

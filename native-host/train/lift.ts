@@ -15,6 +15,8 @@ export interface LiftSettings {
   /** Batches whose gradients make one optimizer step. */
   batchesPerStep: number;
   learningRate: number;
+  /** Over so many steps the learning rate rises. */
+  warmUpSteps: number;
   /** The learning rate falls linearly to this share of itself. */
   lastRate: number;
   seed: number;
@@ -239,9 +241,10 @@ function shareDone(
   return Math.max((epoch + ofEpoch) / epochs, seconds / 60 / minutes, step / steps);
 }
 
-/** Warm-up over twenty steps, then a linear fall to `lastRate`. */
-function learningRate({ learningRate: peak, lastRate }: LiftSettings, done: number, step: number): number {
-  return peak * Math.min(1, (step + 1) / 20) * (1 - (1 - lastRate) * done);
+/** Warm-up, then a linear fall to `lastRate`. */
+function learningRate(settings: LiftSettings, done: number, step: number): number {
+  const { learningRate: peak, warmUpSteps, lastRate } = settings;
+  return peak * Math.min(1, (step + 1) / warmUpSteps) * (1 - (1 - lastRate) * done);
 }
 
 /** Returns the step's mean loss; null where it was cancelled, and then no step was taken. */

@@ -2,7 +2,7 @@
 import { grad } from '../graph/grad.ts';
 import { add } from '../graph/ops/elementwise.ts';
 import { vocabCrossEntropy, vocabDistillation } from '../graph/ops/loss.ts';
-import { type AdamwSettings, adamw } from '../graph/ops/optimizer.ts';
+import { adamw, muon, type OptimizerSettings } from '../graph/ops/optimizer.ts';
 import { flatten, input, scalar, unflatten } from '../graph/ops/source.ts';
 import type { Value } from '../graph/value.ts';
 import { type AdaptedModel, adaptedModel } from '../model/adapter-graph.ts';
@@ -92,17 +92,22 @@ export function logitsProgram(config: ModelConfig, shape: BatchShape): Program {
   return { name: 'logits', outputs: { logits: logitsOf(config, hidden, outputEmbedding) } };
 }
 
-/** Inputs: parameters, first, second, gradient [n], learningRate and step (scalars). Outputs: the next three, and gradientNorm. */
-export function updateProgram(length: number, settings: AdamwSettings): Program {
-  const vector = (name: string) => input(name, [length]);
-  const next = adamw(
-    vector('parameters'),
-    { first: vector('first'), second: vector('second') },
-    vector('gradient'),
-    input('learningRate', []),
-    input('step', []),
-    settings,
-  );
+/**
+ * Inputs: parameters, first, gradient [n], learningRate (a scalar), and for AdamW second [n] and step (a scalar).
+ * Outputs: nextParameters, nextFirst, for AdamW nextSecond, and gradientNorm.
+ */
+export function updateProgram(layout: AdapterLayout, settings: OptimizerSettings): Program {
+  const vector = (name: string) => input(name, [layout.length]);
+  const [parameters, first, gradient] = [vector('parameters'), vector('first'), vector('gradient')];
+  const learningRate = input('learningRate', []);
+  if (settings.name === 'muon') {
+    const shapes = layout.entries.map(({ shape }) => shape);
+    const next = muon(parameters, first, gradient, learningRate, shapes, settings);
+    const { gradientNorm } = next;
+    return { name: 'update', outputs: { nextParameters: next.parameters, nextFirst: next.first, gradientNorm } };
+  }
+  const moments = { first, second: vector('second') };
+  const next = adamw(parameters, moments, gradient, learningRate, input('step', []), settings);
   return {
     name: 'update',
     outputs: {

@@ -1,11 +1,13 @@
 /** The recipe for a base model of a given size: adapter, lengths, rates. DESIGN: measured values are in bench/RESULTS.md. */
 
 import { defaultStride } from '../corpus/segments.ts';
+import type { OptimizerSettings } from '../graph/ops/optimizer.ts';
 import type { AdapterSettings } from '../model/adapter-init.ts';
 import type { AdapterKind } from '../model/adapter-layout.ts';
 import type { FrozenWeights } from '../model/coded-weights.ts';
 import { longestSegment } from './items.ts';
 import type { LiftBudget, LiftSettings } from './lift.ts';
+import { adamwOfPaper } from './trainer.ts';
 
 export interface Recipe {
   adapter: AdapterSettings;
@@ -21,6 +23,7 @@ export interface Recipe {
   wordingsPerEpoch: number;
   /** The same while an epoch visits a part of the segments. */
   wordingsInEarlyEpochs: number;
+  optimizer: OptimizerSettings;
   full: Omit<LiftSettings, 'seed'>;
   fullBudget: LiftBudget;
   refresh: Omit<LiftSettings, 'seed'>;
@@ -29,6 +32,7 @@ export interface Recipe {
 
 // Up to this size a dense change of every matrix costs no more to train than LoRA's small products, and learns faster.
 const tinyParameters = 20_000_000;
+const muonOfTiny: OptimizerSettings = { name: 'muon', momentum: 0.7 };
 /** The most that absorbing a corpus of usual size takes. */
 export const usualMinutes = 60;
 
@@ -42,7 +46,11 @@ export function recipeFor(parameters: number, window: number, kind?: AdapterKind
   // not wait for long, and has as many rows in a step.
   const shape = { rows: tiny ? 4 : 1, length: segmentRow + contextTokens };
   const segmentLength = longestSegment(segmentRow);
+  const isMuon = usesMuon(parameters, adapter.kind);
   const learningRate = learningRateFor(parameters, adapter.kind);
+  const warmUpSteps = isMuon ? 10 : 20;
+  // Muon's step costs about half as much as a small batch's gradient: two batches share it.
+  const batchesPerFullStep = !tiny ? 16 : isMuon ? 2 : 1;
   return {
     adapter,
     segmentLength,
@@ -52,9 +60,10 @@ export function recipeFor(parameters: number, window: number, kind?: AdapterKind
     questionsPerThousandTokens: 40,
     wordingsPerEpoch: 2,
     wordingsInEarlyEpochs: 4,
-    full: { shape, batchesPerStep: tiny ? 1 : 16, learningRate, lastRate: 0.02 },
+    optimizer: isMuon ? muonOfTiny : adamwOfPaper,
+    full: { shape, warmUpSteps, batchesPerStep: batchesPerFullStep, learningRate, lastRate: 0.02 },
     fullBudget: { epochs: 20, minutes: usualMinutes, smallestGain: 0.003, enough: 0.99 },
-    refresh: { shape, batchesPerStep: tiny ? 1 : 4, learningRate: learningRate / 4, lastRate: 0.1 },
+    refresh: { shape, warmUpSteps, batchesPerStep: tiny ? 1 : 4, learningRate: learningRate / 4, lastRate: 0.1 },
     refreshBudget: { epochs: 40, minutes: 2, smallestGain: -1, enough: 1, patience: { share: 0.9, epochs: 5 } },
   };
 }
@@ -84,10 +93,15 @@ export function withTexts(recipe: Recipe, window: number): Recipe {
   return { ...recipe, full: longer(recipe.full), refresh: longer(recipe.refresh) };
 }
 
+/** Where it was measured: in the same time it teaches much more than AdamW (bench/ABLATION.md). */
+function usesMuon(parameters: number, kind: AdapterKind): boolean {
+  return parameters <= tinyParameters && kind !== 'gatedMemory';
+}
+
 /** Starting values, larger for smaller models. */
 function learningRateFor(parameters: number, kind: AdapterKind): number {
+  if (usesMuon(parameters, kind)) return kind === 'full' ? 6e-3 : 9e-3;
   if (kind === 'gatedMemory') return parameters <= tinyParameters ? 3e-3 : 1e-3;
-  if (parameters <= tinyParameters) return kind === 'full' ? 1e-3 : 3e-3;
   if (parameters <= 1_500_000_000) return 5e-4;
   return parameters <= 4_000_000_000 ? 3e-4 : 2e-4;
 }

@@ -1,5 +1,5 @@
 /** Training state on a device: parameters, optimizer moments, and the programs that advance them. */
-import type { AdamwSettings } from '../graph/ops/optimizer.ts';
+import type { OptimizerSettings } from '../graph/ops/optimizer.ts';
 import type { AdapterLayout } from '../model/adapter-layout.ts';
 import { type FrozenWeights, frozenWeights } from '../model/coded-weights.ts';
 import type { ModelConfig } from '../model/config.ts';
@@ -15,8 +15,10 @@ export interface TrainableModel extends FrozenWeights {
 
 export interface TrainerState {
   vector: Float32Array;
+  /** The optimizer's running mean of gradients. */
   first: Float32Array;
-  second: Float32Array;
+  /** AdamW's running mean of their squares; null: Muon's, which has none. */
+  second: Float32Array | null;
   /** Optimizer steps taken. */
   step: number;
 }
@@ -30,10 +32,18 @@ export interface BatchLoss {
 }
 
 /** AdamW as the paper's code has it, without weight decay. */
-export const defaultOptimizer: AdamwSettings = { beta1: 0.9, beta2: 0.98, epsilon: 1e-8, weightDecay: 0, clipNorm: 1 };
+export const adamwOfPaper = {
+  name: 'adamw',
+  beta1: 0.9,
+  beta2: 0.98,
+  epsilon: 1e-8,
+  weightDecay: 0,
+  clipNorm: 1,
+} as const satisfies OptimizerSettings;
 
 export interface TrainerSettings {
-  optimizer?: AdamwSettings;
+  /** AdamW as the paper has it where missing. */
+  optimizer?: OptimizerSettings;
   /** Computes each layer a second time for the gradient rather than keep it. Otherwise where memory is too short. */
   recompute?: boolean;
 }
@@ -51,11 +61,11 @@ export class Trainer {
     private readonly zeros: DeviceTensor,
     private parameters: DeviceTensor,
     private first: DeviceTensor,
-    private second: DeviceTensor,
+    private second: DeviceTensor | null,
     private steps: number,
   ) {}
 
-  /** Puts the state on the device; nothing is compiled yet. */
+  /** Puts the state on the device; nothing is compiled yet. Errors: a state without what the optimizer goes on from. */
   static async open(
     device: Device,
     model: TrainableModel,
@@ -64,10 +74,12 @@ export class Trainer {
     settings: TrainerSettings = {},
   ): Promise<Trainer> {
     const zeros = await device.upload(float32(new Float32Array(layout.length)));
-    const parameters = await device.upload(float32(state.vector));
-    const first = await device.upload(float32(state.first));
-    const second = await device.upload(float32(state.second));
+    const { parameters, first, second } = await uploaded(device, state, settings.optimizer ?? adamwOfPaper);
     return new Trainer(device, model, layout, settings, zeros, parameters, first, second, state.step);
+  }
+
+  get optimizer(): OptimizerSettings {
+    return this.settings.optimizer ?? adamwOfPaper;
   }
 
   get step(): number {
@@ -94,17 +106,18 @@ export class Trainer {
   /** Takes an optimizer step with the accumulated gradient. Returns the gradient's norm before clipping. */
   async takeStep(learningRate: number): Promise<number> {
     if (this.gradient === null) throw new Error('no gradient has been accumulated');
-    this.update ??= await this.device.compile(this.updateProgram(), {
+    const { second } = this;
+    this.update ??= await this.device.compile(updateProgram(this.layout, this.optimizer), {
       weights: new Map(),
-      deviceOutputs: ['nextParameters', 'nextFirst', 'nextSecond'],
+      deviceOutputs: ['nextParameters', 'nextFirst', ...(second === null ? [] : ['nextSecond'])],
     });
+    const ofAdamw = second === null ? {} : { second, step: float32(Float32Array.of(this.steps + 1), []) };
     const { host, device } = await this.update.run({
       parameters: this.parameters,
       first: this.first,
-      second: this.second,
       gradient: this.gradient,
       learningRate: float32(Float32Array.of(learningRate), []),
-      step: float32(Float32Array.of(this.steps + 1), []),
+      ...ofAdamw,
     });
     const gradientNorm = host.gradientNorm!.data[0]!;
     if (!Number.isFinite(gradientNorm)) {
@@ -113,11 +126,11 @@ export class Trainer {
         `the gradient is not finite at step ${this.steps + 1}: lower the learning rate, or check the model's weights`,
       );
     }
-    await this.device.release([this.parameters, this.first, this.second, this.gradient]);
+    await this.device.release(this.tensors());
     this.gradient = null;
     this.parameters = device.nextParameters!;
     this.first = device.nextFirst!;
-    this.second = device.nextSecond!;
+    this.second = device.nextSecond ?? null;
     this.steps += 1;
     return gradientNorm;
   }
@@ -134,33 +147,36 @@ export class Trainer {
   }
 
   async state(): Promise<TrainerState> {
-    const [vector, first, second] = await Promise.all(
-      [this.parameters, this.first, this.second].map(
-        async (tensor) => (await this.device.download(tensor)).data as Float32Array,
-      ),
-    );
-    return { vector: vector!, first: first!, second: second!, step: this.steps };
+    const download = async (tensor: DeviceTensor) => (await this.device.download(tensor)).data as Float32Array;
+    const [vector, first, second] = await Promise.all([
+      download(this.parameters),
+      download(this.first),
+      this.second === null ? null : download(this.second),
+    ]);
+    return { vector, first, second, step: this.steps };
   }
 
-  /** Goes on from another state; a gradient that was accumulated is dropped. */
+  /** Goes on from another state; a gradient that was accumulated is dropped. Errors: as those of open. */
   async restore(state: TrainerState): Promise<void> {
-    const left = [this.parameters, this.first, this.second, this.gradient].filter((tensor) => tensor !== null);
-    this.parameters = await this.device.upload(float32(state.vector));
-    this.first = await this.device.upload(float32(state.first));
-    this.second = await this.device.upload(float32(state.second));
+    const left = this.tensors();
+    const { parameters, first, second } = await uploaded(this.device, state, this.optimizer);
+    this.parameters = parameters;
+    this.first = first;
+    this.second = second;
     this.gradient = null;
     this.steps = state.step;
     await this.device.release(left);
   }
 
   async close(): Promise<void> {
-    const tensors = [this.zeros, this.parameters, this.first, this.second, this.gradient].filter(
-      (tensor) => tensor !== null,
-    );
-    await this.device.release(tensors);
+    await this.device.release([this.zeros, ...this.tensors()]);
     // One that could not be compiled has nothing to release; whoever asked for it has the error.
     for (const program of this.programs.values()) await (await program.catch(() => null))?.release();
     await this.update?.release();
+  }
+
+  private tensors(): DeviceTensor[] {
+    return [this.parameters, this.first, this.second, this.gradient].filter((tensor) => tensor !== null);
   }
 
   /** The one for what is in the batch: only batches with taught positions pay for them. */
@@ -189,11 +205,32 @@ export class Trainer {
   }
 
   private async isMemoryShort(gradient: Program): Promise<boolean> {
-    const fits = await this.device.hasMemoryFor?.([gradient, this.updateProgram()], frozenWeights(this.model));
+    const fits = await this.device.hasMemoryFor?.(
+      [gradient, updateProgram(this.layout, this.optimizer)],
+      frozenWeights(this.model),
+    );
     return fits === false;
   }
+}
 
-  private updateProgram(): Program {
-    return updateProgram(this.layout.length, this.settings.optimizer ?? defaultOptimizer);
-  }
+async function uploaded(
+  device: Device,
+  { vector, first, second }: TrainerState,
+  optimizer: OptimizerSettings,
+): Promise<{ parameters: DeviceTensor; first: DeviceTensor; second: DeviceTensor | null }> {
+  if (optimizer.name === 'adamw' && second === null)
+    throw new Error(
+      'this training was begun with another optimizer than AdamW and cannot go on with it: begin it anew',
+    );
+  return {
+    parameters: await device.upload(float32(vector)),
+    first: await device.upload(float32(first)),
+    second: optimizer.name === 'adamw' ? await device.upload(float32(second!)) : null,
+  };
+}
+
+/** Where a training of `vector` begins with this optimizer. */
+export function startState(vector: Float32Array, optimizer: OptimizerSettings = adamwOfPaper): TrainerState {
+  const moment = () => new Float32Array(vector.length);
+  return { vector, first: moment(), second: optimizer.name === 'adamw' ? moment() : null, step: 0 };
 }

@@ -1,10 +1,10 @@
 /** How a model can be trained in the memory that there is: the quickest of few ways that fits, and what the others cost. */
+import { momentsOf } from '../graph/ops/optimizer.ts';
 import { adapterLayout } from '../model/adapter-init.ts';
 import type { ModelConfig } from '../model/config.ts';
 import type { Program } from '../runtime/device.ts';
 import { type BatchShape, gradientProgram, updateProgram } from './program.ts';
 import { type Recipe, withoutContext } from './recipe.ts';
-import { defaultOptimizer } from './trainer.ts';
 
 export interface TrainingPlan {
   recipe: Recipe;
@@ -17,8 +17,8 @@ export interface TrainingPlan {
 
 /** The process beside its programs and vectors. */
 const processBytes = 0.12e9;
-/** Zeros, parameters, both moments and the gradient. */
-const vectors = 5;
+/** Zeros, parameters, moments and the gradient. */
+const vectors = ({ optimizer }: Recipe) => 3 + momentsOf(optimizer);
 
 /**
  * The ways to train, the quickest first, each with less memory than the one before. `bytesOf` is what a backend's programs
@@ -30,9 +30,8 @@ export function* trainingPlans(
   bytesOf: (program: Program) => number,
 ): Generator<TrainingPlan, void> {
   const layout = adapterLayout(config, recipe.adapter);
-  const { length } = layout;
-  const beside = processBytes + vectors * Float32Array.BYTES_PER_ELEMENT * length;
-  const update = bytesOf(updateProgram(length, defaultOptimizer));
+  const beside = processBytes + vectors(recipe) * Float32Array.BYTES_PER_ELEMENT * layout.length;
+  const update = bytesOf(updateProgram(layout, recipe.optimizer));
   const bytes = (shape: BatchShape, recompute: boolean) =>
     beside + update + bytesOf(gradientProgram(config, layout, shape, recompute));
   const { shape } = recipe.full;

@@ -9,7 +9,7 @@ import { exportPeft } from '../../native-host/store/peft-export.ts';
 import { importPeft } from '../../native-host/store/peft-import.ts';
 import { StoreError } from '../../native-host/store/store-error.ts';
 import { pack } from '../../native-host/train/packing.ts';
-import { type TrainableModel, Trainer } from '../../native-host/train/trainer.ts';
+import { startState, type TrainableModel, Trainer } from '../../native-host/train/trainer.ts';
 import { type Adapter, adaptedLogits, largestDifference } from './adapted-logits.ts';
 import type { Peft } from './peft.ts';
 
@@ -158,9 +158,7 @@ async function trainedAdapter(
   ids: readonly number[],
 ): Promise<Adapter> {
   const layout = adapterLayout(model.config, settings);
-  const zeros = () => new Float32Array(layout.length);
-  const state = { vector: initialAdapter(layout, 1), first: zeros(), second: zeros(), step: 0 };
-  const trainer = await Trainer.open(device, model, layout, state);
+  const trainer = await Trainer.open(device, model, layout, startState(initialAdapter(layout, 1)));
   const [batch] = pack([{ tokens: ids, weights: ids.map(() => 1) }], { rows: 1, length: ids.length });
   for (let step = 0; step < trainingSteps; step++) {
     await trainer.accumulate(batch!, batch!.totalWeight);

@@ -18,7 +18,7 @@ import { expectedTensors } from '../../native-host/model/config.ts';
 import { readSafetensors, readTensor, storedTensor, writeSafetensors } from '../../native-host/model/safetensors.ts';
 import { openOnnxDevice } from '../../native-host/runtime/onnx/onnx-device.ts';
 import type { PackedBatch } from '../../native-host/train/packing.ts';
-import { Trainer, type TrainerState } from '../../native-host/train/trainer.ts';
+import { startState, Trainer, type TrainerState } from '../../native-host/train/trainer.ts';
 import { contextBatches } from './contexts-stage.ts';
 import { type ShardDocument, tokenShards } from './corpus.ts';
 import { episodeLayout, episodes } from './episodes-stage.ts';
@@ -121,7 +121,7 @@ async function train({
   const initial = await readSafetensors(initialFile);
   const weights = new Map([...initial.entries.keys()].map((name) => [name, storedTensor(initial, name)]));
   const device = openOnnxDevice('cpu', new URL('../worker.js', import.meta.url));
-  const state = fresh || values.from !== undefined ? emptyState(layout) : await readState();
+  const state = fresh || values.from !== undefined ? startState(new Float32Array(layout.length)) : await readState();
   const trainer = await Trainer.open(device, { config: nanoConfig, weights }, layout, state);
   const { tokens: all, index } = shards;
   const advance = await kind({ projectFolder, cacheFolder, tokens: all, documents: index.documents, seed }, trainer);
@@ -204,11 +204,6 @@ async function exportModel(): Promise<void> {
   console.log(`wrote ${modelFolder}`);
 }
 
-function emptyState(layout: AdapterLayout): TrainerState {
-  const zeros = () => new Float32Array(layout.length);
-  return { vector: zeros(), first: zeros(), second: zeros(), step: 0 };
-}
-
 async function readState(): Promise<TrainerState> {
   const file = await readSafetensors(stateFile);
   const read = (name: string) => readTensor(storedTensor(file, name));
@@ -220,8 +215,8 @@ async function readState(): Promise<TrainerState> {
   };
 }
 
-async function writeState({ step, ...vectors }: TrainerState): Promise<void> {
-  const tensors = Object.entries(vectors).map(([name, data]) => ({
+async function writeState({ step, vector, first, second }: TrainerState): Promise<void> {
+  const tensors = Object.entries({ vector, first, second: second! }).map(([name, data]) => ({
     name,
     shape: [data.length],
     dtype: 'F32' as const,

@@ -300,3 +300,30 @@ def register_adamw(name, n, step, gradient_size, **changes):
 register_adamw('first-step', 33, 1, 0.05)  # norm about 0.3: not clipped
 register_adamw('clipped', 33, 7, 2.0)
 register_adamw('weight-decay', 64, 1000, 0.1, weightDecay=0.1, learningRate=0.02, beta2=0.999, epsilon=1e-6)
+
+
+def register_norm(name, size, *shape):
+    @case('euclideanNorm', name)
+    def build(g):
+        return {}, {'x': normal(g, *shape, size=size)}
+
+
+register_norm('vector', 1.0, 700)
+register_norm('matrix', 0.01, 9, 13)
+register_norm('zero', 0.0, 5)
+
+
+def register_muon(name, shapes, fed=True, started=True):
+    @case('muon', name)
+    def build(g):
+        n = sum(rows * columns for rows, columns in shapes)
+        gradient = normal(g, n, size=0.5) if fed else torch.zeros(n)
+        before = normal(g, n, size=0.5) if started else torch.zeros(n)
+        attributes = {'learningRate': 0.05, 'momentum': 0.8, 'shapes': shapes}
+        return attributes, {'p': normal(g, n), 'm': before, 'g': gradient}
+
+
+register_muon('wide', [[6, 17]])
+register_muon('tall', [[19, 5]])
+register_muon('several', [[8, 8], [4, 12], [1, 9], [10, 3]], started=False)
+register_muon('no-gradient', [[3, 4]], fed=False, started=False)

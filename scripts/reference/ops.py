@@ -207,6 +207,41 @@ def adamw(attributes, p, m, v, g):
     return {'p': parameter.detach(), 'm': state['exp_avg'], 'v': state['exp_avg_sq'], 'gradientNorm': norm}
 
 
+def euclidean_norm(attributes, x):
+    norm = torch.linalg.vector_norm(x)
+    return {'norm': norm, 'inverse': 1 / (norm + 1e-12)}
+
+
+# The first three odd polynomials of the Polar Express: factors of s, s^3 and s^5.
+POLAR_EXPRESS = [
+    (8.28721201814563, -23.595886519098837, 17.300387312530933),
+    (4.107059111542203, -2.9478499167379106, 0.5448431082926601),
+    (3.9486908534822946, -2.908902115962949, 0.5518191394370137),
+]
+
+
+def orthogonalized(x):
+    """By the singular values themselves, which products of the matrix only come to in effect."""
+    left, values, right = torch.linalg.svd(x, full_matrices=False)
+    values = values / (1.01 * torch.linalg.vector_norm(x) + 1e-12)
+    for a, b, c in POLAR_EXPRESS:
+        values = a * values + b * values**3 + c * values**5
+    return left @ torch.diag(values) @ right
+
+
+def muon(attributes, p, m, g):
+    """Flat vectors that hold the matrices of attributes['shapes'] one after another."""
+    rate, momentum = attributes['learningRate'], attributes['momentum']
+    next_m = momentum * m + (1 - momentum) * g
+    ahead = momentum * next_m + (1 - momentum) * g
+    steps, start = [], 0
+    for rows, columns in attributes['shapes']:
+        matrix = ahead[start : start + rows * columns].reshape(rows, columns)
+        steps.append(0.2 * math.sqrt(max(rows, columns)) * orthogonalized(matrix).reshape(-1))
+        start += rows * columns
+    return {'p': p - rate * torch.cat(steps), 'm': next_m, 'gradientNorm': torch.linalg.vector_norm(g)}
+
+
 OPS = {
     'embedding': embedding,
     'linear': linear,
@@ -232,10 +267,12 @@ OPS = {
     'vocabDistillation': vocab_distillation,
     'gatedMemory': gated_memory,
     'adamw': adamw,
+    'euclideanNorm': euclidean_norm,
+    'muon': muon,
 }
 
 # No gradient passes through these.
-FORWARD_ONLY = {'scaleBy', 'cachedAttention', 'adamw'}
+FORWARD_ONLY = {'scaleBy', 'cachedAttention', 'adamw', 'euclideanNorm', 'muon'}
 
 # The other outputs of these two are reports; no gradient passes through them.
 DIFFERENTIABLE = {'vocabCrossEntropy': ['loss'], 'vocabDistillation': ['loss']}

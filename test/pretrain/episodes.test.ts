@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { documentFrom } from '../../native-host/corpus/documents.ts';
 import { factsOf } from '../../native-host/corpus/questions/facts.ts';
 import { openBaseModel } from '../../native-host/model/open-model.ts';
-import { Trainer } from '../../native-host/train/trainer.ts';
+import { startState, Trainer } from '../../native-host/train/trainer.ts';
 import { writeTokenShards } from '../../scripts/pretrain/corpus.ts';
 import { episodeLayout, episodes } from '../../scripts/pretrain/episodes-stage.ts';
 import { openTestDevice } from '../runtime/devices.ts';
@@ -52,8 +52,7 @@ async function writeData() {
 test('a round learns, asks in other wordings, and keeps of the learned weights what asking changed', async () => {
   const { documents, tokens } = await writeData();
   const model = await openBaseModel(join(projectFolder, 'models/lift-nano'), { folder: cacheFolder, form: 'F32' });
-  const zeros = () => new Float32Array(episodeLayout.length);
-  const state = { vector: zeros(), first: zeros(), second: zeros(), step: 0 };
+  const state = startState(new Float32Array(episodeLayout.length));
   const trainer = await Trainer.open(device, model, episodeLayout, state);
   const advance = await episodes({ projectFolder, cacheFolder, tokens, documents, seed: 1 }, trainer);
   const { loss, tokens: gone } = await advance(0, 0);

@@ -23,7 +23,7 @@ import { embedding } from '../../native-host/graph/ops/embedding.ts';
 import { vocabCrossEntropy, vocabDistillation } from '../../native-host/graph/ops/loss.ts';
 import { addBias, linear, matmul, perHeadLinear } from '../../native-host/graph/ops/matmul.ts';
 import { rmsNorm } from '../../native-host/graph/ops/norm.ts';
-import { adamw } from '../../native-host/graph/ops/optimizer.ts';
+import { adamw, euclideanNorm, muon } from '../../native-host/graph/ops/optimizer.ts';
 import { constant, input, scalar } from '../../native-host/graph/ops/source.ts';
 import { nodesInOrder, type Value } from '../../native-host/graph/value.ts';
 import { gatedMemory } from '../../native-host/model/adapter-graph.ts';
@@ -88,7 +88,12 @@ const ops: Record<string, (inputs: Inputs, attributes: Attributes) => Record<str
   }),
   adamw: ({ p, m, v, g }, { learningRate, step, ...settings }) => {
     const next = adamw(p!, { first: m!, second: v! }, g!, scalar(learningRate), scalar(step), settings as never);
-    return { p: next.parameters, m: next.first, v: next.second };
+    return { p: next.parameters, m: next.first, v: next.second, gradientNorm: next.gradientNorm };
+  },
+  euclideanNorm: ({ x }) => ({ ...euclideanNorm(x!) }),
+  muon: ({ p, m, g }, { learningRate, shapes, momentum }) => {
+    const next = muon(p!, m!, g!, scalar(learningRate), shapes, { momentum });
+    return { p: next.parameters, m: next.first, gradientNorm: next.gradientNorm };
   },
 };
 

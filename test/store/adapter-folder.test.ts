@@ -161,6 +161,12 @@ test('a checkpoint comes back exactly', async () => {
   expect(loaded.warnings).toEqual([]);
 });
 
+test('a checkpoint of an optimizer without second moments has none', async () => {
+  const [vector, m] = [vectorOf(smallLayout, 1), vectorOf(smallLayout, 2)];
+  await adapter.saveCheckpoint({ layout: smallLayout, vector, m, v: null, step: 7, state: {} });
+  expect(await openAgain().loadCheckpoint()).toMatchObject({ vector, m, v: null, step: 7 });
+});
+
 test('a damaged checkpoint falls back to the one before, and all damaged to an error', async () => {
   await saveCheckpoint(10);
   await saveCheckpoint(20);

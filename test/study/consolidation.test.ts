@@ -133,7 +133,7 @@ test('absorbing anew does not replace a version that knows more, and goes on unt
 
   let rest = await fixture.absorb(folder, { epochs: 1 });
   expect(rest).toMatchObject({ end: 'budget', version: 2 });
-  for (let more = 0; more < 9 && rest.version === 2; more++) rest = await fixture.absorb(folder, { epochs: 2 });
+  for (let more = 0; more < 9 && rest.version === 2; more++) rest = await fixture.absorb(folder, { epochs: 6 });
   expect(rest.version).toBe(3);
   expect((await currentOf(folder)).version.note).toMatchObject({ complete: true, whole: true, refreshedTokens: 0 });
   expect(rest.absorbed).toBeGreaterThan(0.9 * first.absorbed);

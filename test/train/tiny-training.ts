@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { documentFrom } from '../../native-host/corpus/documents.ts';
 import { makeFact } from '../../native-host/corpus/questions/fact.ts';
 import { segmentsOf } from '../../native-host/corpus/segments.ts';
+import type { OptimizerSettings } from '../../native-host/graph/ops/optimizer.ts';
 import { adapterLayout, initialAdapter } from '../../native-host/model/adapter-init.ts';
 import type { AdapterKind } from '../../native-host/model/adapter-layout.ts';
 import { type BaseModel, openBaseModel } from '../../native-host/model/open-model.ts';
@@ -13,7 +14,7 @@ import type { Curriculum, LiftControl, LiftPosition, LiftSettings } from '../../
 import { type Lesson, questionLesson, segmentLesson } from '../../native-host/train/material.ts';
 import { measureItems, recallItems } from '../../native-host/train/measure.ts';
 import type { BatchShape } from '../../native-host/train/program.ts';
-import { Trainer, type TrainerState } from '../../native-host/train/trainer.ts';
+import { startState, Trainer, type TrainerState } from '../../native-host/train/trainer.ts';
 import { makeTinyModel, type TinyModelOptions } from '../fixtures/tiny-model.ts';
 
 export const shape: BatchShape = { rows: 2, length: 64 };
@@ -21,9 +22,12 @@ export const settings: LiftSettings = {
   shape,
   batchesPerStep: 1,
   learningRate: 1e-2,
+  warmUpSteps: 20,
   lastRate: 0.1,
   seed: 1,
 };
+
+export const muon: OptimizerSettings = { name: 'muon', momentum: 0.7 };
 
 const path = 'src/queue.ts';
 const text = [
@@ -70,11 +74,10 @@ export function newState(
   model: BaseModel,
   kind: AdapterKind,
   seed = 1,
+  optimizer?: OptimizerSettings,
 ): { layout: Trainer['layout']; state: TrainerState } {
   const layout = adapterLayout(model.config, { kind, rank: 8, alpha: 16 });
-  const vector = initialAdapter(layout, seed);
-  const zeros = () => new Float32Array(layout.length);
-  return { layout, state: { vector, first: zeros(), second: zeros(), step: 0 } };
+  return { layout, state: startState(initialAdapter(layout, seed), optimizer) };
 }
 
 export function openTrainer(
@@ -82,9 +85,10 @@ export function openTrainer(
   model: BaseModel,
   kind: AdapterKind,
   state?: TrainerState,
+  optimizer?: OptimizerSettings,
 ): Promise<Trainer> {
-  const fresh = newState(model, kind);
-  return Trainer.open(device, model, fresh.layout, state ?? fresh.state);
+  const fresh = newState(model, kind, 1, optimizer);
+  return Trainer.open(device, model, fresh.layout, state ?? fresh.state, optimizer === undefined ? {} : { optimizer });
 }
 
 /** Share of the text's tokens that are predicted right. */

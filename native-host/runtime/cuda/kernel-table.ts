@@ -176,7 +176,7 @@ export const kernelTable = {
   ),
   weightedSum: kernel(256, 'values:p weights:p out:p count:i'),
   sumOfSquares: kernel(256, 'x:p partial:p count:i'),
-  gradientNorm: kernel(256, 'partial:p out:p count:i'),
+  euclideanNorm: kernel(256, 'partial:p norm:p inverse:p count:i'),
   adamw: kernel(
     256,
     'parameters:p first:p second:p gradient:p learningRate:p step:p norm:p nextParameters:p nextFirst:p nextSecond:p ' +

@@ -1,6 +1,6 @@
 import type { Node, Value } from '../../graph/value.ts';
 import * as elementwise from './kernels/launches/elementwise.ts';
-import { adamw, gradientNorm, normPartial } from './kernels/launches/loss.ts';
+import { adamw, euclideanNorm, normPartial } from './kernels/launches/loss.ts';
 import * as byRows from './kernels/launches/rows.ts';
 import { type Lowering, type LoweringContext, matrix, numbers, shapeOf } from './lowering-context.ts';
 import { part, type Stored, sizeOf } from './plan.ts';
@@ -128,6 +128,13 @@ export const mathLowerings: Record<string, Lowering> = {
     );
   },
 
+  euclideanNorm: (context, node) => {
+    const x = context.read(node.inputs[0]!, 'float32');
+    const [norm, inverse] = node.outputs.map((value) => context.write(value, 'float32').area);
+    const partial = context.builder.scratch('float32', [normPartial]);
+    context.builder.launch(...euclideanNorm(x.area, partial.area, { norm: norm!, inverse: inverse! }, sizeOf(x.shape)));
+  },
+
   adamw: (context, node) => {
     const [parameters, first, second, gradient, learningRate, step] = node.inputs.map(
       (value) => context.read(value, 'float32').area,
@@ -137,7 +144,7 @@ export const mathLowerings: Record<string, Lowering> = {
     );
     const count = sizeOf(shapeOf(node.outputs[0]!));
     const partial = context.builder.scratch('float32', [normPartial]);
-    context.builder.launch(...gradientNorm(gradient!, partial.area, norm!, count));
+    context.builder.launch(...euclideanNorm(gradient!, partial.area, { norm: norm!, inverse: null }, count));
     const memory = {
       ...{ parameters: parameters!, first: first!, second: second!, gradient: gradient! },
       ...{ learningRate: learningRate!, step: step!, norm: norm! },

@@ -107,12 +107,16 @@ export const mathLowerings: Record<string, Lowering> = {
     return [builder.one('ReduceSum', [product, builder.int64([0])], { keepdims: 0 })];
   },
 
+  euclideanNorm: ({ builder, inputs: [x] }) => {
+    const norm = euclideanNorm(builder, x!);
+    return [norm, builder.one('Reciprocal', [builder.one('Add', [norm, builder.float(1e-12)])])];
+  },
+
   adamw: ({ builder, inputs: [parameters, first, second, gradient, learningRate, step], node }) => {
     const { beta1, beta2, epsilon, weightDecay, clipNorm } = node.attributes;
     const number = (value: number) => builder.float(value);
     const mul = (a: string, b: string) => builder.one('Mul', [a, b]);
-    const sumOfSquares = builder.one('ReduceSumSquare', [gradient!], { keepdims: 0 });
-    const norm = builder.one('Sqrt', [sumOfSquares]);
+    const norm = euclideanNorm(builder, gradient!);
     const ratio = builder.one('Div', [number(clipNorm), builder.one('Add', [norm, number(1e-6)])]);
     const clip = builder.one('Min', [ratio, number(1)]);
     const correction = (beta: number) => builder.one('Sub', [number(1), builder.one('Pow', [number(beta), step!])]);
@@ -134,6 +138,11 @@ export const mathLowerings: Record<string, Lowering> = {
 };
 
 type Builder = Parameters<Lowering>[0]['builder'];
+
+/** √Σ x² over all elements. */
+function euclideanNorm(builder: Builder, x: string): string {
+  return builder.one('Sqrt', [builder.one('ReduceSumSquare', [x], { keepdims: 0 })]);
+}
 
 /** x [N, width] as rows of one group each, and 1/√(mean(x²) + ε) of each row. The webgpu norm does not give it. */
 function inverseRms(

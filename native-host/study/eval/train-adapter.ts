@@ -6,8 +6,8 @@ import { type LiftBudget, type LiftControl, type LiftPosition, lift, startPositi
 import type { Lesson } from '../../train/material.ts';
 import type { Measurable } from '../../train/measure.ts';
 import type { Recipe } from '../../train/recipe.ts';
-import { Trainer } from '../../train/trainer.ts';
-import { fullBudget, newState } from '../absorption-plan.ts';
+import { startState, Trainer } from '../../train/trainer.ts';
+import { fullBudget } from '../absorption-plan.ts';
 import { fullCurriculum } from '../curriculum.ts';
 import type { Method } from '../method.ts';
 import type { Adapter } from '../probe.ts';
@@ -53,6 +53,7 @@ export async function trainAdapter(
 ): Promise<TrainedAdapter> {
   const { seed } = budget;
   const { recipe } = taught;
+  const { optimizer } = recipe;
   const layout = adapterLayout(model.config, recipe.adapter);
   const curve: CurvePoint[] = [];
   const losses: TrainingResult['losses'] = [];
@@ -65,7 +66,9 @@ export async function trainAdapter(
   const cpuBefore = cpuSeconds();
   const teaching = await Teaching.open(device, model, method, { ...taught, clock }, watch.signal);
   const from = { ...startPosition, seconds: (clock() - opened) / 1000 };
-  const trainer = await Trainer.open(device, model, layout, newState(initialAdapter(layout, seed)));
+  const trainer = await Trainer.open(device, model, layout, startState(initialAdapter(layout, seed), optimizer), {
+    optimizer,
+  });
   const measure = async ({ seconds, trainedTokens }: LiftPosition) => {
     const started = performance.now();
     const cpuStarted = cpuSeconds();

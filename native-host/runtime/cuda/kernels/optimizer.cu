@@ -1,4 +1,4 @@
-// AdamW on a flat vector, and the norm that it clips by.
+// AdamW on a flat vector, and the norm that it clips by and Muon divides by.
 #include "elements.cuh"
 #include "reduce.cuh"
 
@@ -14,15 +14,18 @@ extern "C" __global__ void __launch_bounds__(256) sumOfSquares(const float *x, f
 }
 REGISTER_KERNEL(sumOfSquares)
 
-/** out[0] = √Σ partial: one block. */
-extern "C" __global__ void __launch_bounds__(256) gradientNorm(const float *partial, float *out, int count) {
+/** norm[0] = √Σ partial and, where it is given, inverse[0] = 1 / (norm + 1e-12): one block. */
+extern "C" __global__ void __launch_bounds__(256)
+    euclideanNorm(const float *partial, float *norm, float *inverse, int count) {
   __shared__ float scratch[32];
   float sum = 0.f;
   for (int i = threadIdx.x; i < count; i += blockDim.x) sum += partial[i];
   sum = blockSum(sum, scratch);
-  if (threadIdx.x == 0) *out = sqrtf(sum);
+  if (threadIdx.x != 0) return;
+  *norm = sqrtf(sum);
+  if (inverse) *inverse = 1.f / (*norm + 1e-12f);
 }
-REGISTER_KERNEL(gradientNorm)
+REGISTER_KERNEL(euclideanNorm)
 
 /**
  * One AdamW step with decoupled weight decay, bias correction and clipping by `norm`, the gradient's. learningRate, step

@@ -185,7 +185,7 @@ describe.each([
     const got = computeInEveryOrder((memory) => {
       const [p, m, v, g] = [parameters, first, second, gradient].map((x) => memory.put(x!));
       const scalar = (value: number) => memory.put(Float32Array.of(value));
-      const norm = memory.empty(1);
+      const [norm, inverse] = [memory.empty(1), memory.empty(1)];
       const rounded = memory.empty(count, 2);
       const adamw = losses.adamw(
         {
@@ -196,10 +196,11 @@ describe.each([
         count,
       );
       return {
-        launches: [...losses.gradientNorm(g!, memory.empty(losses.normPartial), norm, count), adamw],
+        launches: [...losses.euclideanNorm(g!, memory.empty(losses.normPartial), { norm, inverse }, count), adamw],
         outputs: {
           ...{ p: { buffer: p!, type: 'float32' }, m: { buffer: m!, type: 'float32' } },
           ...{ v: { buffer: v!, type: 'float32' }, norm: { buffer: norm, type: 'float32' } },
+          inverse: { buffer: inverse, type: 'float32' },
           rounded: { buffer: rounded, type: 'bfloat16' },
         },
       };
@@ -213,6 +214,7 @@ describe.each([
       return x * (1 - learningRate * weightDecay) - learningRate * update;
     });
     expect(relativeError(got.norm!, [norm])).toBeLessThan(1e-6);
+    expect(relativeError(got.inverse!, [1 / norm])).toBeLessThan(1e-6);
     expect(relativeError(got.m!, m)).toBeLessThan(1e-5);
     expect(relativeError(got.v!, v)).toBeLessThan(1e-5);
     expect(relativeError(got.p!, p)).toBeLessThan(1e-6);

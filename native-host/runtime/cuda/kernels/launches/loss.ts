@@ -63,12 +63,17 @@ export function weightedSum<Buffer>(values: Buffer, weights: Buffer, out: Buffer
 /** Floats of scratch memory for the norm of a vector. */
 export const normPartial = 512;
 
-/** out, a float32 = √Σ x² over `count` float32; `partial`: normPartial floats. */
-export function gradientNorm<Buffer>(x: Buffer, partial: Buffer, out: Buffer, count: number): KernelLaunch<Buffer>[] {
+/** norm, a float32 = √Σ x² over `count` float32; inverse = 1 / (norm + 1e-12); `partial`: normPartial floats. */
+export function euclideanNorm<Buffer>(
+  x: Buffer,
+  partial: Buffer,
+  { norm, inverse }: { norm: Buffer; inverse: Buffer | null },
+  count: number,
+): KernelLaunch<Buffer>[] {
   const blocks = Math.min(normPartial, blocksFor(count, 1024));
   return [
     launch('sumOfSquares', [blocks, 1, 1], { x, partial, count }),
-    launch('gradientNorm', [1, 1, 1], { partial, out, count: blocks }),
+    launch('euclideanNorm', [1, 1, 1], { partial, norm, inverse, count: blocks }),
   ];
 }
 
