@@ -11,6 +11,7 @@ export interface AblationPart {
   arms: readonly string[];
   /** What suits the model without it. */
   kind?: string;
+  optimizer?: string;
 }
 
 export interface AblationRun {

@@ -32,6 +32,7 @@ const parts: readonly AblationPart[] = [
   { name: '+ self-study', method: 'self-study', arms: ['lift'] },
   { name: 'segments alone', method: 'none', arms: ['lift-segments'] },
   { name: 'questions alone', method: 'none', arms: ['lift-questions'] },
+  { name: 'with AdamW, twice the steps', method: 'none', arms: ['lift'], optimizer: 'adamw' },
   ...(['lora', 'gatedMemory'] as const).flatMap((kind): AblationPart[] => {
     const name = kind === 'lora' ? 'LoRA' : 'Gated Memory';
     return [
@@ -86,12 +87,15 @@ function thisCommand(): string {
   return `node dist/bench-ablation.js${ofModel} --packages ${packages} --steps ${steps} --probes ${probes}${some}`;
 }
 
-async function evaluated({ method, arms, kind }: AblationPart, folder: string): Promise<EvalResult> {
+async function evaluated({ method, arms, kind, optimizer }: AblationPart, folder: string): Promise<EvalResult> {
+  // AdamW's steps have one batch, Muon's two.
+  const steps = Number(values.steps) * (optimizer === 'adamw' ? 2 : 1);
   const output = await run(process.execPath, [
     projectFile('dist/cli.js'),
     ...['eval', folder, '--model', model, '--arms', arms.join(','), '--method', method],
     ...(kind === undefined ? [] : ['--adapter-kind', kind]),
-    ...['--steps', values.steps, '--probes', values.probes, '--needles', '0'],
+    ...(optimizer === undefined ? [] : ['--optimizer', optimizer]),
+    ...['--steps', String(steps), '--probes', values.probes, '--needles', '0'],
     ...['--store', join(scratch, 'store'), '--device', 'cpu', '--json'],
   ]);
   return lastLine(output) as EvalResult;

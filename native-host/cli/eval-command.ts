@@ -1,7 +1,7 @@
 /** `lift eval`: what absorbing a folder gives, beside the base model, texts in context and controls. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { reportPage } from '../report/page.ts';
 import { type ArmName, armNames } from '../study/eval/arms.ts';
 import type { EvalRequest } from '../study/eval/eval-request.ts';
@@ -21,6 +21,7 @@ interface EvalCommandOptions extends SharedOptions {
   questions?: string;
   arms?: ArmName[];
   adapterKind?: AdapterKinds;
+  optimizer?: NonNullable<EvalRequest['optimizer']>;
   method?: NonNullable<EvalRequest['method']>;
   adapterOf?: string;
   minutes?: number;
@@ -46,6 +47,12 @@ export function addEvalCommand(program: Command, context: CliContext): void {
       `some of ${adapterKinds.join(', ')} (default: what suits the model)`,
       listOf(adapterKinds),
     )
+    .addOption(
+      new Option('--optimizer <name>', 'of each training (default: what suits model and kind)').choices([
+        'adamw',
+        'muon',
+      ]),
+    )
     .addOption(methodOption())
     .option('--adapter-of <folder>', "the other repository of the arm 'wrong', which is left out without it")
     .option('--minutes <n>', 'of each training (default: 3)', numberFrom(0.01, 100_000))
@@ -63,12 +70,13 @@ export function addEvalCommand(program: Command, context: CliContext): void {
 async function evalCommand(context: CliContext, named: string, options: EvalCommandOptions): Promise<void> {
   const folder = existingFolder(context, named);
   const { workingFolder, interrupt, stderr, stdout } = context;
-  const { arms, adapterKind, method, minutes, epochs, steps, probes, needles, seed } = options;
+  const { arms, adapterKind, optimizer, method, minutes, epochs, steps, probes, needles, seed } = options;
   if (arms?.includes('wrong') && options.adapterOf === undefined)
     throw new UsageError("The arm 'wrong' needs --adapter-of <folder>: another repository.");
   const request: EvalRequest & { adapterOf?: string } = {
     ...(arms === undefined ? {} : { arms }),
     ...(adapterKind === undefined ? {} : { adapterKinds: adapterKind }),
+    ...(optimizer === undefined ? {} : { optimizer }),
     ...(method === undefined ? {} : { method }),
     ...(minutes === undefined ? {} : { minutes }),
     ...(epochs === undefined ? {} : { epochs }),

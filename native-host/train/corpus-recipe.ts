@@ -6,6 +6,7 @@
  * Scaling Laws", 2024); an absorption visits a token some tens of times, so 1 is reckoned with, and 3 bits for a token of
  * code or prose that the base has not seen. A rank that is higher than asked for costs time and four vectors of memory.
  */
+import type { OptimizerSettings } from '../graph/ops/optimizer.ts';
 import { adapterLayout } from '../model/adapter-init.ts';
 import type { AdapterKind, AdapterLayout } from '../model/adapter-layout.ts';
 import type { ModelConfig } from '../model/config.ts';
@@ -24,6 +25,7 @@ export interface Asked {
   epochs?: number | undefined;
   minutes?: number | undefined;
   share?: BudgetShare | undefined;
+  optimizer?: OptimizerSettings['name'] | undefined;
 }
 
 /** The minutes of one of several adapters that share a budget, and that budget. */
@@ -59,7 +61,7 @@ export function recipeForCorpus(
   const keeps = asked.rank === undefined && kind === 'lora' && before !== null && before !== rank && 2 * before >= rank;
   const chosen = asked.rank ?? (keeps ? before : rank);
   const minutes = asked.share?.minutes ?? minutesFor(usual, tokens);
-  const recipe = recipeFor(parameters, window, asked.kind, chosen);
+  const recipe = recipeFor(parameters, window, asked.kind, chosen, asked.optimizer);
   const why = asked.rank !== undefined ? ', as asked for' : keeps ? ', as it was' : '';
   const name = { lora: `LoRA of rank ${chosen}`, full: 'Every matrix', gatedMemory: 'Gated Memory' }[kind];
   const size = sizeOf(chosen);

@@ -32,12 +32,19 @@ export interface Recipe {
 
 // Up to this size a dense change of every matrix costs no more to train than LoRA's small products, and learns faster.
 const tinyParameters = 20_000_000;
-const muonOfTiny: OptimizerSettings = { name: 'muon', momentum: 0.7 };
+/** With 0.8 and more, general ability suffers; with 0.5, fewer answers are learned. */
+const muonOfShortTrainings: OptimizerSettings = { name: 'muon', momentum: 0.7 };
 /** The most that absorbing a corpus of usual size takes. */
 export const usualMinutes = 60;
 
-/** `kind` and `rank` override what the size suggests. `window`: the model's longest context. */
-export function recipeFor(parameters: number, window: number, kind?: AdapterKind, rank = 32): Recipe {
+/** `kind`, `rank` and `optimizer` override what the size suggests. `window`: the model's longest context. */
+export function recipeFor(
+  parameters: number,
+  window: number,
+  kind?: AdapterKind,
+  rank = 32,
+  optimizer?: OptimizerSettings['name'],
+): Recipe {
   const tiny = parameters <= tinyParameters;
   const adapter: AdapterSettings = { kind: kind ?? (tiny ? 'full' : 'lora'), rank, alpha: 2 * rank };
   const contextTokens = window >= 4096 ? 256 : 0;
@@ -46,8 +53,9 @@ export function recipeFor(parameters: number, window: number, kind?: AdapterKind
   // not wait for long, and has as many rows in a step.
   const shape = { rows: tiny ? 4 : 1, length: segmentRow + contextTokens };
   const segmentLength = longestSegment(segmentRow);
-  const isMuon = usesMuon(parameters, adapter.kind);
-  const learningRate = learningRateFor(parameters, adapter.kind);
+  // Where it was measured it teaches much more than AdamW in the same time (bench/ABLATION.md).
+  const isMuon = (optimizer ?? (tiny && adapter.kind !== 'gatedMemory' ? 'muon' : 'adamw')) === 'muon';
+  const learningRate = isMuon ? muonRateFor(parameters, adapter.kind) : adamwRateFor(parameters, adapter.kind);
   const warmUpSteps = isMuon ? 10 : 20;
   // Muon's step costs about half as much as a small batch's gradient: two batches share it.
   const batchesPerFullStep = !tiny ? 16 : isMuon ? 2 : 1;
@@ -60,7 +68,7 @@ export function recipeFor(parameters: number, window: number, kind?: AdapterKind
     questionsPerThousandTokens: 40,
     wordingsPerEpoch: 2,
     wordingsInEarlyEpochs: 4,
-    optimizer: isMuon ? muonOfTiny : adamwOfPaper,
+    optimizer: isMuon ? muonOfShortTrainings : adamwOfPaper,
     full: { shape, warmUpSteps, batchesPerStep: batchesPerFullStep, learningRate, lastRate: 0.02 },
     fullBudget: { epochs: 20, minutes: usualMinutes, smallestGain: 0.003, enough: 0.99 },
     refresh: { shape, warmUpSteps, batchesPerStep: tiny ? 1 : 4, learningRate: learningRate / 4, lastRate: 0.1 },
@@ -93,15 +101,14 @@ export function withTexts(recipe: Recipe, window: number): Recipe {
   return { ...recipe, full: longer(recipe.full), refresh: longer(recipe.refresh) };
 }
 
-/** Where it was measured: in the same time it teaches much more than AdamW (bench/ABLATION.md). */
-function usesMuon(parameters: number, kind: AdapterKind): boolean {
-  return parameters <= tinyParameters && kind !== 'gatedMemory';
+function muonRateFor(parameters: number, kind: AdapterKind): number {
+  return (kind === 'full' ? 6 : 3) * adamwRateFor(parameters, kind);
 }
 
 /** Starting values, larger for smaller models. */
-function learningRateFor(parameters: number, kind: AdapterKind): number {
-  if (usesMuon(parameters, kind)) return kind === 'full' ? 6e-3 : 9e-3;
-  if (kind === 'gatedMemory') return parameters <= tinyParameters ? 3e-3 : 1e-3;
+function adamwRateFor(parameters: number, kind: AdapterKind): number {
+  if (parameters <= tinyParameters) return kind === 'full' ? 1e-3 : 3e-3;
+  if (kind === 'gatedMemory') return 1e-3;
   if (parameters <= 1_500_000_000) return 5e-4;
   return parameters <= 4_000_000_000 ? 3e-4 : 2e-4;
 }

@@ -61,6 +61,26 @@ describe('a large one gets', () => {
   });
 });
 
+test.each([
+  [8_000_000, 'full', 'muon', 2],
+  [8_000_000, 'lora', 'muon', 2],
+  [8_000_000, 'gatedMemory', 'adamw', 1],
+  [134_515_008, 'full', 'adamw', 16],
+  [134_515_008, 'lora', 'adamw', 16],
+] as const)('%i parameters as %s are trained with %s', (parameters, kind, name, batches) => {
+  const { optimizer, full } = recipeFor(parameters, 1024, kind);
+  expect(optimizer.name).toBe(name);
+  expect(full.batchesPerStep).toBe(batches);
+});
+
+test('the optimizer that is asked for comes with its own rate', () => {
+  const { recipe } = recipeForCorpus(model, 43_000, { optimizer: 'muon' }, null);
+  const usual = recipeFor(model.parameters, 8192);
+  expect(recipe.optimizer.name).toBe('muon');
+  expect(recipe.full.learningRate).toBeGreaterThan(usual.full.learningRate);
+  expect(recipe.full.shape).toEqual(usual.full.shape);
+});
+
 test('what is asked for wins', () => {
   const asked = { rank: 8, epochs: 3 };
   const { recipe, reason } = recipeForCorpus(model, 10_000_000, asked, layoutOf(64));

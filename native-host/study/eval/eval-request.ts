@@ -1,4 +1,5 @@
 /** What is asked of an evaluation, and what it reports on the way. */
+import type { OptimizerSettings } from '../../graph/ops/optimizer.ts';
 import type { AdapterKind } from '../../model/adapter-layout.ts';
 import type { MethodName } from '../method.ts';
 import type { ArmName } from './arms.ts';
@@ -11,6 +12,8 @@ export interface EvalRequest {
   arms?: readonly ArmName[];
   /** The one that suits the model's size unless told. */
   adapterKinds?: readonly AdapterKind[];
+  /** The one that suits the model's size and the adapter's kind unless told. */
+  optimizer?: OptimizerSettings['name'];
   /** Of each training, beside segments and questions; what earns its time unless told. */
   method?: readonly MethodName[];
   /** For each training; the minutes are 3 where nothing is given. Steps are the same on every machine. */

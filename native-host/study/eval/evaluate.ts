@@ -225,7 +225,7 @@ class Evaluation {
 
   private recipe(kind?: AdapterKind): Recipe {
     const { model, subject, request } = this;
-    const asked = { kind: kindFor(model, kind) };
+    const asked = { kind: kindFor(model, kind), optimizer: request.optimizer };
     const { recipe } = recipeForCorpus(model, subject.repository.tokenCount, asked, null);
     const hasTexts = methodOf(request.method).has('distractors');
     return hasTexts ? withTexts(recipe, model.config.maxPositionEmbeddings) : recipe;

@@ -26,7 +26,7 @@ describe('lift eval', () => {
     const { calls, status } = await lift([
       'repo',
       ...['--arms', 'lift,base', '--adapter-kind', 'lora,gatedMemory', '--adapter-of', 'other', '--minutes', '0.5'],
-      ...['--method', 'anchors,self-study'],
+      ...['--method', 'anchors,self-study', '--optimizer', 'adamw'],
       ...['--epochs', '3', '--probes', '40', '--needles', '0', '--seed', '7', '--questions', 'set.jsonl'],
     ]);
     expect(status).toBe(0);
@@ -36,6 +36,7 @@ describe('lift eval', () => {
         arms: ['lift', 'base'],
         adapterKinds: ['lora', 'gatedMemory'],
         method: ['anchors', 'self-study'],
+        optimizer: 'adamw',
         adapterOf: join(root, 'other'),
         minutes: 0.5,
         epochs: 3,
