@@ -243,6 +243,13 @@ describe('interruptions', () => {
     await trainer.close();
   });
 
+  test('Muon trains matrices alone', async () => {
+    const trainer = await openTrainer(device, tiny.model, 'gatedMemory', undefined, muon);
+    const lessons = curriculumOf(lessonsFor(tiny.model));
+    await expect(lift(trainer, lessons, settings, forEpochs(1), control())).rejects.toThrow(/train it with AdamW/);
+    await trainer.close();
+  });
+
   test('a cancel while measuring is a cancel, and the epoch is not begun again', async () => {
     const trainer = await openTrainer(device, tiny.model, 'full');
     const abort = new AbortController();

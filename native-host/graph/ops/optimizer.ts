@@ -80,8 +80,9 @@ const polarExpress = [
 const normRoom = 1.01;
 
 /**
- * x [m, n] with all its singular values near 1: its polar factor, as near as three iterations come to it. Those of less
- * than a thousandth of the norm stay smaller. Source: Amsel et al., "The Polar Express", 2025.
+ * x [m, n] with its singular vectors, and with its singular values brought together, as near to 1 as three iterations come:
+ * those of 0.003 of the norm and more lie between 0.18 and 1.87 then, and smaller ones become 133 times what they were.
+ * Source: Amsel et al., "The Polar Express", 2025.
  */
 export function orthogonalized(x: Value): Value {
   const [rows, columns] = x.shape as number[];
@@ -103,6 +104,7 @@ export function orthogonalized(x: Value): Value {
  * shapes one after another, learningRate a scalar. A matrix moves by 0.2 · √(its larger side) times the orthogonalized
  * momentum, which is about as long as AdamW's step at the same rate. Sources: Jordan et al., "Muon: An optimizer for hidden
  * layers in neural networks", 2024; the factor: Liu et al., "Muon is Scalable for LLM Training", 2025.
+ * Errors: for shapes that are no matrices.
  */
 export function muon(
   parameters: Value,
@@ -112,6 +114,8 @@ export function muon(
   shapes: readonly (readonly number[])[],
   { momentum }: MuonSettings,
 ): { parameters: Value; first: Value; gradientNorm: Value } {
+  const other = shapes.find(({ length }) => length !== 2);
+  if (other !== undefined) throw new Error(`Muon trains matrices, and [${other}] is none: train it with AdamW`);
   const given = scale(gradient, 1 - momentum);
   const next = add(scale(first, momentum), given);
   const ahead = unflatten(add(scale(next, momentum), given), shapes);
