@@ -141,7 +141,7 @@ try {
 async function changeConstant() {
   const model = await openBaseModel(files.model, { folder: files.cache, form: 'F32' });
   const known = new Map((await services.coverage(folder)).map(({ path, absorbed }) => [path, absorbed]));
-  const constants = (await factsOfFolder(model, folder)).filter(
+  const constants = (await factsOfFolder(model, folder)).asked.filter(
     ({ kind, answer, path }) => kind === 'constant-value' && /^\d{2,}$/.test(answer) && (known.get(path) ?? 0) > 0.3,
   );
   const [fact] = constants.sort((a, b) => known.get(b.path)! - known.get(a.path)! || (a.id < b.id ? -1 : 1));

@@ -3,6 +3,8 @@
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Fact, factKey } from '../../native-host/corpus/questions/fact.ts';
+import { allFactsIn } from '../../native-host/corpus/questions/facts.ts';
+import { readRepository as readSymbols } from '../../native-host/corpus/questions/repository.ts';
 import { wordingsOf } from '../../native-host/corpus/questions/wordings.ts';
 import type { BaseModel } from '../../native-host/model/open-model.ts';
 import type { Device } from '../../native-host/runtime/device.ts';
@@ -66,24 +68,37 @@ export interface FactsOfChange {
   kept: Fact[];
 }
 
-export function factsOfChange(before: readonly Fact[], after: readonly Fact[]): FactsOfChange {
-  const idsBefore = new Set(before.map(({ id }) => id));
-  const idsAfter = new Set(after.map(({ id }) => id));
-  // A fact that only moved to another line or file of the same answer is neither new nor gone.
-  const answers = (facts: readonly Fact[]) => new Set(facts.map((fact) => `${factKey(fact)}\0${fact.answer}`));
-  const [saidBefore, saidAfter] = [answers(before), answers(after)];
-  const isIn = (said: ReadonlySet<string>, fact: Fact) => said.has(`${factKey(fact)}\0${fact.answer}`);
+export interface FactsOfFolder {
+  /** Those that an absorption asks about. */
+  asked: Fact[];
+  /** Those and all others that could be asked. */
+  holding: readonly Fact[];
+}
+
+export function factsOfChange(before: FactsOfFolder, after: FactsOfFolder): FactsOfChange {
+  const askedBefore = new Set(before.asked.map(({ id }) => id));
+  const heldBefore = new Set(before.holding.map(said));
+  const holdsNow = new Set(after.holding.map(said));
   return {
-    fresh: after.filter((fact) => !idsBefore.has(fact.id) && !isIn(saidBefore, fact)),
-    gone: before.filter((fact) => !idsAfter.has(fact.id) && !isIn(saidAfter, fact)),
-    kept: after.filter((fact) => idsBefore.has(fact.id)),
+    fresh: after.asked.filter((fact) => !heldBefore.has(said(fact))),
+    gone: before.asked.filter((fact) => !holdsNow.has(said(fact))),
+    kept: after.asked.filter(({ id }) => askedBefore.has(id)),
   };
 }
 
 /** The facts of a folder as it is now. */
-export async function factsOfFolder(model: BaseModel, folder: string): Promise<Fact[]> {
+export async function factsOfFolder(model: BaseModel, folder: string): Promise<FactsOfFolder> {
   const repository = await readRepository(folder, model.tokenizer, null);
-  return chosenFacts(repository, recipeFor(model.parameters, model.config.maxPositionEmbeddings));
+  const symbols = await readSymbols(repository.documents);
+  return {
+    asked: await chosenFacts(repository, recipeFor(model.parameters, model.config.maxPositionEmbeddings)),
+    holding: await allFactsIn(symbols),
+  };
+}
+
+/** A fact that only moved to another line or file is the same. */
+function said(fact: Fact): string {
+  return `${factKey(fact)}\0${fact.answer}`;
 }
 
 /** Shares of facts that an adapter answers exactly, in a wording that is trained and in one that never is. */

@@ -8,7 +8,7 @@ import { openBaseModel } from '../../native-host/model/open-model.ts';
 import { openServices } from '../../native-host/open-services.ts';
 import { openOnnxDevice } from '../../native-host/runtime/onnx/onnx-device.ts';
 import type { LoadedVersion } from '../../native-host/store/version-file.ts';
-import { type Change, factsOfChange, factsOfFolder, knownShare } from './changes.ts';
+import { type Change, type FactsOfFolder, factsOfChange, factsOfFolder, knownShare } from './changes.ts';
 import type { ChangeRun, MeasuredChange } from './page.ts';
 
 /**
@@ -36,7 +36,7 @@ export async function measureChanges(
       },
     );
   const adapter = services.store.adapter(folder, model.key);
-  const measure = async (name: string, before: readonly Fact[], editsOnly: boolean): Promise<MeasuredChange> => {
+  const measure = async (name: string, before: FactsOfFolder, editsOnly: boolean): Promise<MeasuredChange> => {
     const versionBefore = (await adapter.loadVersion())!;
     const { fresh, gone, kept } = factsOfChange(before, await factsOfFolder(model, folder));
     const started = performance.now();
@@ -51,6 +51,7 @@ export async function measureChanges(
       seconds,
       end,
       fresh: await share(versionAfter, fresh),
+      goneBefore: await share(versionBefore, gone),
       gone: await share(versionAfter, gone),
       keptBefore: await share(versionBefore, kept),
       keptAfter: await share(versionAfter, kept),

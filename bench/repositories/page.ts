@@ -21,6 +21,7 @@ export interface MeasuredChange {
   end: string;
   fresh: KnownShare;
   /** By the answers that held before. */
+  goneBefore: KnownShare;
   gone: KnownShare;
   keptBefore: KnownShare;
   keptAfter: KnownShare;
@@ -181,6 +182,7 @@ function changeTable({ name, minutes, steps, seconds, changes, anew }: ChangeRun
     count(change.trainedTokens),
     change.seconds.toFixed(1),
     known(change.fresh),
+    known(change.goneBefore),
     known(change.gone),
     known(change.keptBefore),
     known(change.keptAfter),
@@ -190,6 +192,7 @@ function changeTable({ name, minutes, steps, seconds, changes, anew }: ChangeRun
     trainedTokens: sumOf(changes, (change) => change.trainedTokens),
     seconds: sumOf(changes, (change) => change.seconds),
     fresh: together(changes.map(({ fresh }) => fresh)),
+    goneBefore: together(changes.map(({ goneBefore }) => goneBefore)),
     gone: together(changes.map(({ gone }) => gone)),
     keptBefore: changes[0]!.keptBefore,
     keptAfter: changes.at(-1)!.keptAfter,
@@ -198,7 +201,17 @@ function changeTable({ name, minutes, steps, seconds, changes, anew }: ChangeRun
     `### ${name}`,
     `Absorbed for ${minutes} minutes: ${count(steps)} steps, ${seconds.toFixed(0)} s.`,
     table(
-      ['change', 'steps', 'tokens', 'seconds', 'new, after', 'gone, after', 'kept, before', 'kept, after'],
+      [
+        'change',
+        'steps',
+        'tokens',
+        'seconds',
+        'new, after',
+        'gone, before',
+        'gone, after',
+        'kept, before',
+        'kept, after',
+      ],
       [...changes.map((change) => row(labelOf(change), change)), row('**all**', all), row(labelOf(anew), anew)],
     ),
   ];

@@ -1,8 +1,10 @@
 // What a change of the repository left behind: files and symbols that moved, were renamed or are gone, as facts to train.
+import { posix } from 'node:path';
 import type { Document } from './documents.ts';
 import { appendTo } from './questions/append-to.ts';
-import { type Fact, makeFact } from './questions/fact.ts';
+import { type Fact, makeFact, splitFactKey } from './questions/fact.ts';
 import type { Repository } from './questions/repository.ts';
+import { slotsFor } from './questions/wordings.ts';
 
 /** What was where when a version was trained: enough to tell what moved. Plain JSON. */
 export interface TreeSnapshot {
@@ -57,6 +59,32 @@ export function changeFacts(previous: TreeSnapshot, current: TreeSnapshot): Fact
   const removed = facts.filter(({ kind }) => kind === 'removed').length;
   facts.push(...stayingFacts(previous, current, removed));
   return facts.sort((a, b) => compare(a.kind, b.kind) || compare(a.subject, b.subject));
+}
+
+/**
+ * What else was asked about what is not there any more, answered with what became of it. `asked`: keys of facts and the documents that they were
+ * read from; `changed`: what changeFacts says; `current`: keys of facts that hold now.
+ */
+export function goneFacts(
+  asked: Iterable<{ key: string; path: string }>,
+  changed: readonly Fact[],
+  current: ReadonlySet<string>,
+): Fact[] {
+  const became = new Map<string, string>();
+  for (const { kind, slots, answer } of changed) {
+    if (kind !== 'removed' && kind !== 'renamed') continue;
+    const name = (slots.path ?? slots.name) as string;
+    for (const subject of [posix.basename(name), name]) became.set(subject, answer);
+  }
+  const facts: Fact[] = [];
+  for (const { key, path } of asked) {
+    const { kind, subject } = splitFactKey(key);
+    const slots = slotsFor(kind, subject);
+    const answer = became.get(slots?.path ?? subject);
+    if (slots === null || answer === undefined || current.has(key)) continue;
+    facts.push(changeFact(kind, path, subject, slots, answer));
+  }
+  return facts;
 }
 
 /** Of symbols all over the repository; none whose path gives it away. */

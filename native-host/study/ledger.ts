@@ -152,6 +152,14 @@ export function ledgerKey({ kind, key }: Pick<Lesson, 'kind' | 'key'>): string {
   return `${kind} ${key}`;
 }
 
+/** The questions that were learned, by the key of their lessons. */
+export function learnedQuestions({ lessons }: Ledger): { key: string; path: string }[] {
+  const start = 'question ';
+  return [...lessons].flatMap(([key, { path }]) =>
+    key.startsWith(start) ? [{ key: key.slice(start.length), path }] : [],
+  );
+}
+
 /** How often a lesson was trained in a training, and how it went the last time; null where an earlier sitting trained it. */
 export interface Visit {
   visits: number;

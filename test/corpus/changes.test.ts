@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { changeFacts, snapshotOf as snapshotFrom } from '../../native-host/corpus/changes.ts';
+import { changeFacts, goneFacts, snapshotOf as snapshotFrom } from '../../native-host/corpus/changes.ts';
 import { type Document, documentFrom } from '../../native-host/corpus/documents.ts';
 import { factKey } from '../../native-host/corpus/questions/fact.ts';
 import { factsOf } from '../../native-host/corpus/questions/facts.ts';
@@ -102,5 +102,46 @@ describe('changeFacts', () => {
     expect(gone && factKey(gone)).toBe(defined && factKey(defined));
     expect(gone?.kind).toBe('removed');
     expect(gone && wordingsOf(gone)[0]?.text).toBe('Does Box still exist?');
+  });
+});
+
+describe('goneFacts', () => {
+  /** What is told of all questions about the files before, besides what changeFacts says. */
+  async function told(before: Record<string, string>, after: Record<string, string>): Promise<string[]> {
+    const asked = (await factsOf(documentsFrom(before))).map((fact) => ({ key: factKey(fact), path: fact.path }));
+    const current = new Set((await factsOf(documentsFrom(after))).map(factKey));
+    const changed = changeFacts(await snapshotOf(documentsFrom(before)), await snapshotOf(documentsFrom(after)));
+    return goneFacts(asked, changed, current).map((fact) => `${wordingsOf(fact)[0]!.text} ${fact.answer}`);
+  }
+
+  const files = {
+    'lib/a.ts':
+      "import { helper } from './b';\nexport function one(size, name) { return two(size); }\nfunction two(x) {}\n",
+    'lib/b.ts': 'export function helper(width) { return 1; }\n',
+  };
+
+  it('answers every question about a removed file and its symbols with that', async () => {
+    const { 'lib/b.ts': kept } = files;
+    const facts = await told(files, { 'lib/b.ts': kept });
+    expect(facts).toContain('Where is one defined? removed');
+    expect(facts).toContain('What are the parameters of one? removed');
+    expect(facts).toContain('Which functions of this repository does one call? removed');
+    expect(facts).toContain('What is the path of a.ts? removed');
+    expect(facts).toContain('Which symbols does lib/a.ts define? removed');
+    expect(facts).toContain('From which module does lib/a.ts import helper? removed');
+    expect(facts.join()).not.toMatch(/(is|of) helper|b\.ts/);
+  });
+
+  it('answers questions about a renamed file with its new path', async () => {
+    const { 'lib/b.ts': text, 'lib/a.ts': other } = files;
+    const facts = await told(files, { 'lib/a.ts': other.replace('./b', './c'), 'lib/c.ts': text });
+    expect(facts).toContain('What is the path of b.ts? lib/c.ts');
+    expect(facts).toContain('Which symbols does lib/b.ts define? lib/c.ts');
+    expect(facts.join()).not.toMatch(/helper/);
+  });
+
+  it('says nothing of what still holds, nor of what only is not asked any more', async () => {
+    expect(await told(files, files)).toEqual([]);
+    expect(await told(files, { ...files, 'lib/b.ts': `${files['lib/b.ts']}const one = 1;\n` })).toEqual([]);
   });
 });

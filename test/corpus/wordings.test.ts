@@ -1,6 +1,11 @@
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { readCorpus } from '../../native-host/corpus/documents.ts';
 import { makeFact } from '../../native-host/corpus/questions/fact.ts';
-import { factKinds, wordingsOf } from '../../native-host/corpus/questions/wordings.ts';
+import { factsOf } from '../../native-host/corpus/questions/facts.ts';
+import { factKinds, slotsFor, wordingsOf } from '../../native-host/corpus/questions/wordings.ts';
+
+const semver = fileURLToPath(new URL('../../node_modules/semver', import.meta.url));
 
 const slots = {
   name: 'parseLine',
@@ -75,5 +80,19 @@ describe('wordingsOf', () => {
   it('refuses kinds and slots that it does not know', () => {
     expect(() => wordingsOf({ kind: 'nonsense', slots })).toThrow(/nonsense/);
     expect(() => wordingsOf({ kind: 'signature', slots: {} })).toThrow(/name/);
+  });
+});
+
+describe('slotsFor', () => {
+  it('are those of each fact, by its kind and subject', async () => {
+    const facts = await factsOf((await readCorpus(semver)).documents);
+    const known = facts.filter(({ kind, subject }) => slotsFor(kind, subject) !== null);
+    for (const { kind, subject, slots } of known) expect(slotsFor(kind, subject), `${kind} ${subject}`).toEqual(slots);
+    expect(known.length).toBe(facts.length);
+  });
+
+  it('are unknown for a kind that nobody asks, and for a subject without what the question names', () => {
+    expect(slotsFor('toString', 'x')).toBeNull();
+    expect(slotsFor('import-source', 'x')).toBeNull();
   });
 });

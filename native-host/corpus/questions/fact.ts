@@ -28,6 +28,12 @@ export function factKey({ kind, subject }: Pick<Fact, 'kind' | 'subject'>): stri
   return `${kind === 'moved' || kind === 'removed' ? 'defined-in' : kind} ${subject}`;
 }
 
+/** What a fact's key says. */
+export function splitFactKey(key: string): Pick<Fact, 'kind' | 'subject'> {
+  const end = key.indexOf(' ');
+  return { kind: key.slice(0, end), subject: key.slice(end + 1) };
+}
+
 export function makeFact(fact: Omit<Fact, 'id'>): Fact {
   const id = createHash('sha256')
     .update([fact.kind, fact.path, fact.subject, fact.answer].join('\0'))

@@ -32,6 +32,11 @@ export async function factsOf(documents: readonly Document[], signal?: AbortSign
 
 /** As factsOf, of documents whose symbols have been read. */
 export async function factsIn(repository: Repository, signal?: AbortSignal): Promise<Fact[]> {
+  return capped(await allFactsIn(repository, signal)).sort(inOrder);
+}
+
+/** As factsIn, however many they are of one document or one kind, in no order. */
+export async function allFactsIn(repository: Repository, signal?: AbortSignal): Promise<Fact[]> {
   const endOfStep = timeSlices(signal);
   const all: Fact[] = [];
   for (const read of [identifierFacts, structureFacts, membershipFacts, crossFileFacts, proseFacts]) {
@@ -42,7 +47,7 @@ export async function factsIn(repository: Repository, signal?: AbortSignal): Pro
   await endOfStep();
   const clear = unambiguous(sound);
   await endOfStep();
-  return capped(clear).sort(inOrder);
+  return clear;
 }
 
 function isSound(fact: Fact): boolean {

@@ -30,8 +30,24 @@ const templates: Record<string, Templates> = {
   ...Object.fromEntries(Object.entries(changeTemplates).map(([kind, trained]) => [kind, { trained, heldBack: [] }])),
 };
 
+const slotPattern = /\{(\w+)\}/g;
+
 /** Every kind of fact that can be asked. */
 export const factKinds: readonly string[] = Object.keys(templates);
+
+/**
+ * What the slots of a kind of fact hold, told by its subject, which is the one slot's text or "x in <path>". Null where that does not tell it,
+ * or where there is no such kind.
+ */
+export function slotsFor(kind: string, subject: string): Record<string, string> | null {
+  const { trained = [] } = templates[kind] ?? {};
+  const named = new Set(trained.flatMap((template) => [...template.matchAll(slotPattern)].map(([, slot]) => slot!)));
+  const [slot, ...others] = [...named].filter((name) => name !== 'path' || named.size === 1);
+  if (slot === undefined || others.length > 0) return null;
+  if (named.size === 1) return { [slot]: subject };
+  const [, name, path] = /^(.+) in (\S.*)$/.exec(subject) ?? [];
+  return name === undefined || path === undefined ? null : { [slot]: name, path };
+}
 
 /** All wordings of the question that a fact answers. Throws when the fact's kind has none. */
 export function wordingsOf(fact: Pick<Fact, 'kind' | 'slots'>): Wording[] {
@@ -47,7 +63,7 @@ export function wordingsOf(fact: Pick<Fact, 'kind' | 'slots'>): Wording[] {
 
 /** Throws where the fact lacks a slot of the template. */
 export function filledIn(template: string, { kind, slots }: Pick<Fact, 'kind' | 'slots'>): string {
-  return template.replace(/\{(\w+)\}/g, (_, slot: string) => {
+  return template.replace(slotPattern, (_, slot: string) => {
     const value = slots[slot];
     if (value === undefined) throw new Error(`A fact of the kind "${kind}" lacks the slot "${slot}".`);
     return value;
