@@ -1,5 +1,6 @@
 /** What an absorption trains: everything, or what changed; from the start, or from where another one stopped. */
-import { changeFacts } from '../corpus/changes.ts';
+import { changeFacts, goneFacts } from '../corpus/changes.ts';
+import type { OptimizerSettings } from '../graph/ops/optimizer.ts';
 import { initialAdapter } from '../model/adapter-init.ts';
 import type { AdapterLayout } from '../model/adapter-layout.ts';
 import type { LoadedVersion } from '../store/version-file.ts';
@@ -19,7 +20,7 @@ import type { AbsorbRequest } from './absorb.ts';
 import { asksForConsolidation, mostRefreshedShare, unlearnedTokens } from './consolidation.ts';
 import { fullCurriculum, isLargeRefresh, refreshCurriculum, roundsOver } from './curriculum.ts';
 import type { Interrupted, Work } from './interrupted.ts';
-import { emptyLedger, type Ledger, planLessons, withKnown } from './ledger.ts';
+import { emptyLedger, type Ledger, learnedQuestions, planLessons, withKnown } from './ledger.ts';
 import type { Knowledge, Repository } from './repository.ts';
 import type { EpochBegun } from './teaching.ts';
 
@@ -42,6 +43,7 @@ export interface AbsorptionPlan {
   /** What was trained anew must be better than the current version to take its place. */
   work: Work;
   curriculum: Curriculum;
+  optimizer: OptimizerSettings;
   settings: LiftSettings;
   budget: LiftBudget;
   state: TrainerState;
@@ -116,6 +118,7 @@ function everything(situation: Situation, learned: Ledger): AbsorptionPlan {
   return {
     work: 'full',
     curriculum,
+    optimizer: recipe.optimizer,
     settings: { ...recipe.full, seed },
     budget,
     state: interrupted?.state ?? startState(current?.vector ?? initialAdapter(layout, seed), recipe.optimizer),
@@ -134,7 +137,9 @@ function everything(situation: Situation, learned: Ledger): AbsorptionPlan {
 function refresh(situation: Situation, current: LoadedVersion): AbsorptionPlan {
   const { text, recipe, request, repository, lessons, ledger, interrupted, snapshot } = situation;
   const { fresh, known } = planLessons(ledger, lessons, repository.tokens);
-  const told = changeFacts(ledger.snapshot, snapshot).flatMap(
+  const changed = changeFacts(ledger.snapshot, snapshot);
+  const asked = new Set(lessons.map(({ key }) => key));
+  const told = [...changed, ...goneFacts(learnedQuestions(ledger), changed, asked)].flatMap(
     (fact) => questionLesson(text, fact, recipe.answerWeight, recipe.refresh.shape.length) ?? [],
   );
   const isOfThis =
@@ -152,9 +157,10 @@ function refresh(situation: Situation, current: LoadedVersion): AbsorptionPlan {
   return {
     work: 'refresh',
     curriculum: refreshCurriculum({ fresh: all, known }, rounds),
+    optimizer: recipe.refreshOptimizer,
     settings: { ...recipe.refresh, learningRate, seed: isOfThis ? interrupted.seed : (request.seed ?? 1) },
     budget,
-    state: isOfThis ? interrupted.state : startState(current.vector, recipe.optimizer),
+    state: isOfThis ? interrupted.state : startState(current.vector, recipe.refreshOptimizer),
     from,
     leavesOutKnown: false,
     byParts: false,

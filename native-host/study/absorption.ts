@@ -130,7 +130,7 @@ export class Absorption {
       clock: this.clock,
     };
     const teaching = await Teaching.open(this.device, this.model, this.method, material, signal);
-    const { optimizer } = recipe;
+    const { optimizer } = plan;
     const opened = Trainer.open(this.device, this.model, this.layout, plan.state, { optimizer });
     const trainer = await opened.catch(async (error) => {
       await teaching.close();

@@ -24,6 +24,8 @@ export interface Recipe {
   /** The same while an epoch visits a part of the segments. */
   wordingsInEarlyEpochs: number;
   optimizer: OptimizerSettings;
+  /** The same, but that it takes nothing off what is known. */
+  refreshOptimizer: OptimizerSettings;
   full: Omit<LiftSettings, 'seed'>;
   fullBudget: LiftBudget;
   refresh: Omit<LiftSettings, 'seed'>;
@@ -32,8 +34,10 @@ export interface Recipe {
 
 // Up to this size a dense change of every matrix costs no more to train than LoRA's small products, and learns faster.
 const tinyParameters = 20_000_000;
-/** With 0.8 and more, general ability suffers; with 0.5, fewer answers are learned. */
-const muonOfShortTrainings: OptimizerSettings = { name: 'muon', momentum: 0.7 };
+/** With a momentum of 0.8 and more, general ability suffers; with 0.5, fewer answers are learned. */
+const muonWithoutDecay = { name: 'muon', momentum: 0.7, weightDecay: 0 } as const satisfies OptimizerSettings;
+/** How much Muon holds to the base. With more, fewer answers are learned; without, general ability suffers half as much again, or twice as much. */
+const weightDecays: Record<AdapterKind, number> = { full: 2, lora: 0.5, gatedMemory: 0 };
 /** The most that absorbing a corpus of usual size takes. */
 export const usualMinutes = 60;
 
@@ -57,6 +61,7 @@ export function recipeFor(
   const isMuon = (optimizer ?? (tiny && adapter.kind !== 'gatedMemory' ? 'muon' : 'adamw')) === 'muon';
   const learningRate = isMuon ? muonRateFor(parameters, adapter.kind) : adamwRateFor(parameters, adapter.kind);
   const warmUpSteps = isMuon ? 10 : 20;
+  const weightDecay = weightDecays[adapter.kind];
   // Muon's step costs about half as much as a small batch's gradient: two batches share it.
   const batchesPerFullStep = !tiny ? 16 : isMuon ? 2 : 1;
   return {
@@ -68,7 +73,8 @@ export function recipeFor(
     questionsPerThousandTokens: 40,
     wordingsPerEpoch: 2,
     wordingsInEarlyEpochs: 4,
-    optimizer: isMuon ? muonOfShortTrainings : adamwOfPaper,
+    optimizer: isMuon ? { ...muonWithoutDecay, weightDecay } : adamwOfPaper,
+    refreshOptimizer: isMuon ? muonWithoutDecay : adamwOfPaper,
     full: { shape, warmUpSteps, batchesPerStep: batchesPerFullStep, learningRate, lastRate: 0.02 },
     fullBudget: { epochs: 20, minutes: usualMinutes, smallestGain: 0.003, enough: 0.99 },
     refresh: { shape, warmUpSteps, batchesPerStep: tiny ? 1 : 4, learningRate: learningRate / 4, lastRate: 0.1 },

@@ -313,17 +313,17 @@ register_norm('matrix', 0.01, 9, 13)
 register_norm('zero', 0.0, 5)
 
 
-def register_muon(name, shapes, fed=True, started=True):
+def register_muon(name, shapes, fed=True, started=True, decay=0.4):
     @case('muon', name)
     def build(g):
         n = sum(rows * columns for rows, columns in shapes)
         gradient = normal(g, n, size=0.5) if fed else torch.zeros(n)
         before = normal(g, n, size=0.5) if started else torch.zeros(n)
-        attributes = {'learningRate': 0.05, 'momentum': 0.8, 'shapes': shapes}
+        attributes = {'learningRate': 0.05, 'momentum': 0.8, 'weightDecay': decay, 'shapes': shapes}
         return attributes, {'p': normal(g, n), 'm': before, 'g': gradient}
 
 
 register_muon('wide', [[6, 17]])
-register_muon('tall', [[19, 5]])
+register_muon('tall', [[19, 5]], decay=0)
 register_muon('several', [[8, 8], [4, 12], [1, 9], [10, 3]], started=False)
 register_muon('no-gradient', [[3, 4]], fed=False, started=False)

@@ -231,7 +231,7 @@ def orthogonalized(x):
 
 def muon(attributes, p, m, g):
     """Flat vectors that hold the matrices of attributes['shapes'] one after another."""
-    rate, momentum = attributes['learningRate'], attributes['momentum']
+    rate, momentum, decay = (attributes[key] for key in ('learningRate', 'momentum', 'weightDecay'))
     next_m = momentum * m + (1 - momentum) * g
     ahead = momentum * next_m + (1 - momentum) * g
     steps, start = [], 0
@@ -239,7 +239,8 @@ def muon(attributes, p, m, g):
         matrix = ahead[start : start + rows * columns].reshape(rows, columns)
         steps.append(0.2 * math.sqrt(max(rows, columns)) * orthogonalized(matrix).reshape(-1))
         start += rows * columns
-    return {'p': p - rate * torch.cat(steps), 'm': next_m, 'gradientNorm': torch.linalg.vector_norm(g)}
+    next_p = (1 - rate * decay) * p - rate * torch.cat(steps)
+    return {'p': next_p, 'm': next_m, 'gradientNorm': torch.linalg.vector_norm(g)}
 
 
 OPS = {

@@ -91,8 +91,8 @@ const ops: Record<string, (inputs: Inputs, attributes: Attributes) => Record<str
     return { p: next.parameters, m: next.first, v: next.second, gradientNorm: next.gradientNorm };
   },
   euclideanNorm: ({ x }) => ({ ...euclideanNorm(x!) }),
-  muon: ({ p, m, g }, { learningRate, shapes, momentum }) => {
-    const next = muon(p!, m!, g!, scalar(learningRate), shapes, { momentum });
+  muon: ({ p, m, g }, { learningRate, shapes, momentum, weightDecay }) => {
+    const next = muon(p!, m!, g!, scalar(learningRate), shapes, { momentum, weightDecay });
     return { p: next.parameters, m: next.first, gradientNorm: next.gradientNorm };
   },
 };

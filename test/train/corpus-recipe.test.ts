@@ -73,6 +73,13 @@ test.each([
   expect(full.batchesPerStep).toBe(batches);
 });
 
+test.each(['full', 'lora'] as const)('a refresh of %s takes nothing off what is known', (kind) => {
+  const { optimizer, refreshOptimizer } = recipeFor(8_000_000, 1024, kind);
+  expect(optimizer).toMatchObject({ name: 'muon', weightDecay: expect.any(Number) });
+  expect(refreshOptimizer).toEqual({ ...optimizer, weightDecay: 0 });
+  expect(optimizer).not.toEqual(refreshOptimizer);
+});
+
 test('the optimizer that is asked for comes with its own rate', () => {
   const { recipe } = recipeForCorpus(model, 43_000, { optimizer: 'muon' }, null);
   const usual = recipeFor(model.parameters, 8192);

@@ -27,7 +27,7 @@ export const settings: LiftSettings = {
   seed: 1,
 };
 
-export const muon: OptimizerSettings = { name: 'muon', momentum: 0.7 };
+export const muon: OptimizerSettings = { name: 'muon', momentum: 0.7, weightDecay: 0 };
 
 const path = 'src/queue.ts';
 const text = [

@@ -54,6 +54,8 @@ export function adamw(
 export interface MuonSettings {
   /** Of the running mean of gradients. */
   momentum: number;
+  /** Decoupled: a step takes this times the rate off every parameter. */
+  weightDecay: number;
 }
 
 const euclideanNormOp: Op = {
@@ -100,7 +102,7 @@ export function orthogonalized(x: Value): Value {
 }
 
 /**
- * One Muon step with Nesterov momentum: parameters, first and gradient flat vectors [n] that hold matrices of these
+ * One Muon step with Nesterov momentum and decoupled weight decay: parameters, first and gradient flat vectors [n] that hold matrices of these
  * shapes one after another, learningRate a scalar. A matrix moves by 0.2 · √(its larger side) times the orthogonalized
  * momentum, which is about as long as AdamW's step at the same rate. Sources: Jordan et al., "Muon: An optimizer for hidden
  * layers in neural networks", 2024; the factor: Liu et al., "Muon is Scalable for LLM Training", 2025.
@@ -112,7 +114,7 @@ export function muon(
   gradient: Value,
   learningRate: Value,
   shapes: readonly (readonly number[])[],
-  { momentum }: MuonSettings,
+  { momentum, weightDecay }: MuonSettings,
 ): { parameters: Value; first: Value; gradientNorm: Value } {
   const other = shapes.find(({ length }) => length !== 2);
   if (other !== undefined) throw new Error(`Muon trains matrices, and [${other}] is none: train it with AdamW`);
@@ -123,8 +125,9 @@ export function muon(
     const [rows, columns] = matrix.shape as number[];
     return scale(orthogonalized(matrix), -0.2 * Math.sqrt(Math.max(rows!, columns!)));
   });
+  const moved = add(flatten(steps), scale(parameters, -weightDecay));
   return {
-    parameters: add(parameters, scaleBy(flatten(steps), learningRate)),
+    parameters: add(parameters, scaleBy(moved, learningRate)),
     first: next,
     gradientNorm: euclideanNorm(gradient).norm,
   };
