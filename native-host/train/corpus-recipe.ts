@@ -16,6 +16,8 @@ const parametersPerToken = 3;
 const highestRank = 256;
 /** Up to so many tokens the usual minutes are for all of them; beyond, as many again for as many tokens more. */
 export const tokensOfUsualBudget = 128_000;
+/** Up to so many tokens the recipe's weight decay is for. */
+const tokensOfUsualDecay = 50_000;
 /** A night. */
 const mostMinutes = 8 * 60;
 
@@ -70,9 +72,17 @@ export function recipeForCorpus(
       ? `room for about ${count(size / parametersPerToken)} tokens`
       : `room for about ${count(size / parametersPerToken)} of ${count(tokens)} tokens: not all will be known`;
   return {
-    recipe: { ...recipe, fullBudget: { ...recipe.fullBudget, minutes } },
+    recipe: { ...recipe, optimizer: decayed(recipe, tokens), fullBudget: { ...recipe.fullBudget, minutes } },
     reason: `${name}${why}: ${count(size)} parameters, ${room}. ${budgetText(asked, minutes, usual.fullBudget.minutes)}`,
   };
+}
+
+/**
+ * With less weight decay for a large corpus, in which a text comes again after more steps: it loses as much between two visits. Source: Wang &
+ * Aitchison, "How to set AdamW's weight decay as you scale model and dataset size", 2024.
+ */
+function decayed({ optimizer }: Recipe, tokens: number): OptimizerSettings {
+  return { ...optimizer, weightDecay: optimizer.weightDecay * Math.min(1, tokensOfUsualDecay / tokens) };
 }
 
 /** What the size of a corpus suggests for absorbing it from the start. */

@@ -36,7 +36,7 @@ export interface Recipe {
 const tinyParameters = 20_000_000;
 /** With a momentum of 0.8 and more, general ability suffers; with 0.5, fewer answers are learned. */
 const muonWithoutDecay = { name: 'muon', momentum: 0.7, weightDecay: 0 } as const satisfies OptimizerSettings;
-/** How much Muon holds to the base. With more, fewer answers are learned; without, general ability suffers half as much again, or twice as much. */
+/** How Muon is held to the base; for a large corpus less. With more, fewer answers are learned; without, general ability suffers more. */
 const weightDecays: Record<AdapterKind, number> = { full: 2, lora: 0.5, gatedMemory: 0 };
 /** The most that absorbing a corpus of usual size takes. */
 export const usualMinutes = 60;

@@ -73,6 +73,15 @@ test.each([
   expect(full.batchesPerStep).toBe(batches);
 });
 
+test('a text loses as much between two visits, however many tokens come between', () => {
+  const small = { parameters: 8_000_000, config };
+  const decayFor = (tokens: number) => recipeForCorpus(small, tokens, {}, null).recipe.optimizer.weightDecay;
+  const usual = recipeFor(small.parameters, 8192).optimizer.weightDecay;
+  expect(decayFor(2_000)).toBe(usual);
+  expect(decayFor(50_000)).toBe(usual);
+  expect(decayFor(1_000_000)).toBeCloseTo(usual / 20, 10);
+});
+
 test.each(['full', 'lora'] as const)('a refresh of %s takes nothing off what is known', (kind) => {
   const { optimizer, refreshOptimizer } = recipeFor(8_000_000, 1024, kind);
   expect(optimizer).toMatchObject({ name: 'muon', weightDecay: expect.any(Number) });
