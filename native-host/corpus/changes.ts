@@ -26,6 +26,24 @@ export function snapshotOf(documents: readonly Document[], { byLabel }: Pick<Rep
   };
 }
 
+/** A refresh takes two minutes, in which it can learn about so many beside what is new. */
+const MAX_TOLD = 200;
+
+/**
+ * What a refresh tells of a change: changeFacts and goneFacts, and of more than 200 as many from all over them. `previous` and `current`: before
+ * and after the change; `asked`: keys of the facts that were learned, with the documents that they were read from; `holding`: keys of those that
+ * hold now.
+ */
+export function toldFacts(
+  previous: TreeSnapshot,
+  current: TreeSnapshot,
+  asked: Iterable<{ key: string; path: string }>,
+  holding: ReadonlySet<string>,
+): Fact[] {
+  const changed = changeFacts(previous, current);
+  return evenly([...changed, ...goneFacts(asked, changed, holding)], MAX_TOLD);
+}
+
 /**
  * The facts of what moved between two states: a file with the same text at another path was renamed, a symbol that another file defines moved,
  * what is nowhere any more was removed, and for each of these a symbol that is still there, lest whatever is asked about count as removed.
@@ -61,14 +79,11 @@ export function changeFacts(previous: TreeSnapshot, current: TreeSnapshot): Fact
   return facts.sort((a, b) => compare(a.kind, b.kind) || compare(a.subject, b.subject));
 }
 
-/**
- * What else was asked about what is not there any more, answered with what became of it. `asked`: keys of facts and the documents that they were
- * read from; `changed`: what changeFacts says; `current`: keys of facts that hold now.
- */
-export function goneFacts(
+/** What else was asked about what is not there any more, answered with what became of it. `changed`: what changeFacts says. */
+function goneFacts(
   asked: Iterable<{ key: string; path: string }>,
   changed: readonly Fact[],
-  current: ReadonlySet<string>,
+  holding: ReadonlySet<string>,
 ): Fact[] {
   const became = new Map<string, string>();
   for (const { kind, slots, answer } of changed) {
@@ -81,7 +96,7 @@ export function goneFacts(
     const { kind, subject } = splitFactKey(key);
     const slots = slotsFor(kind, subject);
     const answer = became.get(slots?.path ?? subject);
-    if (slots === null || answer === undefined || current.has(key)) continue;
+    if (slots === null || answer === undefined || holding.has(key)) continue;
     facts.push(changeFact(kind, path, subject, slots, answer));
   }
   return facts;
@@ -95,11 +110,13 @@ function stayingFacts(previous: TreeSnapshot, current: TreeSnapshot, most: numbe
     const isSame = path !== undefined && others.length === 0 && before.get(name)?.join('\0') === path;
     return isSame && !path.includes(name) ? [{ name, path }] : [];
   });
-  const count = Math.min(most, staying.length);
-  return Array.from({ length: count }, (_, i) => {
-    const { name, path } = staying[Math.floor((i * staying.length) / count)]!;
-    return changeFact('stays', path, name, { name }, path);
-  });
+  return evenly(staying, most).map(({ name, path }) => changeFact('stays', path, name, { name }, path));
+}
+
+/** At most so many, from all over them. */
+function evenly<T>(items: readonly T[], most: number): T[] {
+  const count = Math.min(most, items.length);
+  return Array.from({ length: count }, (_, i) => items[Math.floor((i * items.length) / count)]!);
 }
 
 /** Old and new paths of files whose text is unchanged and in one place before and after. */

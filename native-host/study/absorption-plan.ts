@@ -1,5 +1,5 @@
 /** What an absorption trains: everything, or what changed; from the start, or from where another one stopped. */
-import { changeFacts, goneFacts } from '../corpus/changes.ts';
+import { toldFacts } from '../corpus/changes.ts';
 import type { OptimizerSettings } from '../graph/ops/optimizer.ts';
 import { initialAdapter } from '../model/adapter-init.ts';
 import type { AdapterLayout } from '../model/adapter-layout.ts';
@@ -137,9 +137,8 @@ function everything(situation: Situation, learned: Ledger): AbsorptionPlan {
 function refresh(situation: Situation, current: LoadedVersion): AbsorptionPlan {
   const { text, recipe, request, repository, lessons, ledger, interrupted, snapshot } = situation;
   const { fresh, known } = planLessons(ledger, lessons, repository.tokens);
-  const changed = changeFacts(ledger.snapshot, snapshot);
-  const asked = new Set(lessons.map(({ key }) => key));
-  const told = [...changed, ...goneFacts(learnedQuestions(ledger), changed, asked)].flatMap(
+  const holding = new Set(lessons.map(({ key }) => key));
+  const told = toldFacts(ledger.snapshot, snapshot, learnedQuestions(ledger), holding).flatMap(
     (fact) => questionLesson(text, fact, recipe.answerWeight, recipe.refresh.shape.length) ?? [],
   );
   const isOfThis =

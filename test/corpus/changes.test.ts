@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { changeFacts, goneFacts, snapshotOf as snapshotFrom } from '../../native-host/corpus/changes.ts';
+import { changeFacts, snapshotOf as snapshotFrom, toldFacts } from '../../native-host/corpus/changes.ts';
 import { type Document, documentFrom } from '../../native-host/corpus/documents.ts';
 import { factKey } from '../../native-host/corpus/questions/fact.ts';
 import { factsOf } from '../../native-host/corpus/questions/facts.ts';
@@ -105,13 +105,15 @@ describe('changeFacts', () => {
   });
 });
 
-describe('goneFacts', () => {
-  /** What is told of all questions about the files before, besides what changeFacts says. */
+describe('toldFacts', () => {
+  /** What is told where all questions about the files before were learned, besides what changeFacts says. */
   async function told(before: Record<string, string>, after: Record<string, string>): Promise<string[]> {
     const asked = (await factsOf(documentsFrom(before))).map((fact) => ({ key: factKey(fact), path: fact.path }));
-    const current = new Set((await factsOf(documentsFrom(after))).map(factKey));
-    const changed = changeFacts(await snapshotOf(documentsFrom(before)), await snapshotOf(documentsFrom(after)));
-    return goneFacts(asked, changed, current).map((fact) => `${wordingsOf(fact)[0]!.text} ${fact.answer}`);
+    const holding = new Set((await factsOf(documentsFrom(after))).map(factKey));
+    const [previous, current] = [await snapshotOf(documentsFrom(before)), await snapshotOf(documentsFrom(after))];
+    const changed = changeFacts(previous, current).length;
+    const facts = toldFacts(previous, current, asked, holding).slice(changed);
+    return facts.map((fact) => `${wordingsOf(fact)[0]!.text} ${fact.answer}`);
   }
 
   const files = {
@@ -143,5 +145,19 @@ describe('goneFacts', () => {
   it('says nothing of what still holds, nor of what only is not asked any more', async () => {
     expect(await told(files, files)).toEqual([]);
     expect(await told(files, { ...files, 'lib/b.ts': `${files['lib/b.ts']}const one = 1;\n` })).toEqual([]);
+  });
+
+  it('tells of a removed folder no more than a refresh can learn, and of all of it', async () => {
+    const folder = Object.fromEntries(
+      Array.from({ length: 40 }, (_, i) => [
+        `old/f${i}.js`,
+        `export function first${i}(a) {}\nfunction second${i}(b) {}\n`,
+      ]),
+    );
+    const asked = (await factsOf(documentsFrom(folder))).map((fact) => ({ key: factKey(fact), path: fact.path }));
+    const facts = toldFacts(await snapshotOf(documentsFrom(folder)), await snapshotOf([]), asked, new Set());
+    expect(facts).toHaveLength(200);
+    expect(new Set(facts.map(({ path }) => path)).size).toBe(40);
+    expect(new Set(facts.map(({ kind }) => kind)).size).toBeGreaterThan(4);
   });
 });
