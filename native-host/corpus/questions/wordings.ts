@@ -32,6 +32,14 @@ const templates: Record<string, Templates> = {
 
 const slotPattern = /\{(\w+)\}/g;
 
+/** Of each kind. */
+const slotNames: ReadonlyMap<string, ReadonlySet<string>> = new Map(
+  Object.entries(templates).map(([kind, { trained }]) => {
+    const slots = trained.flatMap((template) => [...template.matchAll(slotPattern)].map(([, slot]) => slot!));
+    return [kind, new Set(slots)];
+  }),
+);
+
 /** Every kind of fact that can be asked. */
 export const factKinds: readonly string[] = Object.keys(templates);
 
@@ -40,8 +48,7 @@ export const factKinds: readonly string[] = Object.keys(templates);
  * or where there is no such kind.
  */
 export function slotsFor(kind: string, subject: string): Record<string, string> | null {
-  const { trained = [] } = templates[kind] ?? {};
-  const named = new Set(trained.flatMap((template) => [...template.matchAll(slotPattern)].map(([, slot]) => slot!)));
+  const named = slotNames.get(kind) ?? new Set<string>();
   const [slot, ...others] = [...named].filter((name) => name !== 'path' || named.size === 1);
   if (slot === undefined || others.length > 0) return null;
   if (named.size === 1) return { [slot]: subject };

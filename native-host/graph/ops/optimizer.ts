@@ -102,8 +102,8 @@ export function orthogonalized(x: Value): Value {
 }
 
 /**
- * One Muon step with Nesterov momentum and decoupled weight decay: parameters, first and gradient flat vectors [n] that hold matrices of these
- * shapes one after another, learningRate a scalar. A matrix moves by 0.2 · √(its larger side) times the orthogonalized
+ * One Muon step with Nesterov momentum and decoupled weight decay: parameters, first and gradient flat vectors [n] that
+ * hold matrices of these shapes one after another, learningRate a scalar. A matrix moves by 0.2 · √(its larger side) times the orthogonalized
  * momentum, which is about as long as AdamW's step at the same rate. Sources: Jordan et al., "Muon: An optimizer for hidden
  * layers in neural networks", 2024; the factor: Liu et al., "Muon is Scalable for LLM Training", 2025.
  * Errors: for shapes that are no matrices.
