@@ -11,9 +11,10 @@ import { openBaseModel } from '../native-host/model/open-model.ts';
 import { openServices } from '../native-host/open-services.ts';
 import { bytesIn } from '../native-host/store/folder-contents.ts';
 import type { AbsorbRequest } from '../native-host/study/absorb.ts';
+import { readRepository } from '../native-host/study/repository.ts';
 import { type MeasuredVersion, measureVersion } from './measured-version.ts';
 import { copyMillion, packagesOfMillion } from './million-corpus.ts';
-import { factsOfFolder } from './repositories/changes.ts';
+import { askedFacts } from './repositories/changes.ts';
 import { machineAndDay } from './results.ts';
 
 const { values: options } = parseArgs({ options: { minutes: { type: 'string', default: '10' } } });
@@ -141,7 +142,7 @@ try {
 async function changeConstant() {
   const model = await openBaseModel(files.model, { folder: files.cache, form: 'F32' });
   const known = new Map((await services.coverage(folder)).map(({ path, absorbed }) => [path, absorbed]));
-  const constants = (await factsOfFolder(model, folder)).asked.filter(
+  const constants = (await askedFacts(model, await readRepository(folder, model.tokenizer, null))).filter(
     ({ kind, answer, path }) => kind === 'constant-value' && /^\d{2,}$/.test(answer) && (known.get(path) ?? 0) > 0.3,
   );
   const [fact] = constants.sort((a, b) => known.get(b.path)! - known.get(a.path)! || (a.id < b.id ? -1 : 1));

@@ -9,7 +9,7 @@ import { wordingsOf } from '../../native-host/corpus/questions/wordings.ts';
 import type { BaseModel } from '../../native-host/model/open-model.ts';
 import type { Device } from '../../native-host/runtime/device.ts';
 import { type Adapter, openMeasurable, probesOf } from '../../native-host/study/probe.ts';
-import { chosenFacts, readRepository } from '../../native-host/study/repository.ts';
+import { chosenFacts, type Repository, readRepository } from '../../native-host/study/repository.ts';
 import { exactAnswers } from '../../native-host/train/measure.ts';
 import { recipeFor } from '../../native-host/train/recipe.ts';
 
@@ -90,10 +90,12 @@ export function factsOfChange(before: FactsOfFolder, after: FactsOfFolder): Fact
 export async function factsOfFolder(model: BaseModel, folder: string): Promise<FactsOfFolder> {
   const repository = await readRepository(folder, model.tokenizer, null);
   const symbols = await readSymbols(repository.documents);
-  return {
-    asked: await chosenFacts(repository, recipeFor(model.parameters, model.config.maxPositionEmbeddings)),
-    holding: await allFactsIn(symbols),
-  };
+  return { asked: await askedFacts(model, repository), holding: await allFactsIn(symbols) };
+}
+
+/** Those that an absorption asks about. */
+export function askedFacts(model: BaseModel, repository: Repository): Promise<Fact[]> {
+  return chosenFacts(repository, recipeFor(model.parameters, model.config.maxPositionEmbeddings));
 }
 
 /** A fact that only moved to another line or file is the same. */

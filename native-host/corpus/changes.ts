@@ -91,6 +91,8 @@ function goneFacts(
     const name = (slots.path ?? slots.name) as string;
     for (const subject of [posix.basename(name), name]) became.set(subject, answer);
   }
+  // Most edits leave everything where it was, and a large repository has many questions.
+  if (became.size === 0) return [];
   const facts: Fact[] = [];
   for (const { key, path } of asked) {
     const { kind, subject } = splitFactKey(key);

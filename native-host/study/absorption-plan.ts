@@ -20,7 +20,7 @@ import type { AbsorbRequest } from './absorb.ts';
 import { asksForConsolidation, mostRefreshedShare, unlearnedTokens } from './consolidation.ts';
 import { fullCurriculum, isLargeRefresh, refreshCurriculum, roundsOver } from './curriculum.ts';
 import type { Interrupted, Work } from './interrupted.ts';
-import { emptyLedger, type Ledger, learnedQuestions, planLessons, withKnown } from './ledger.ts';
+import { emptyLedger, type Ledger, learnedOfKind, planLessons, withKnown } from './ledger.ts';
 import type { Knowledge, Repository } from './repository.ts';
 import type { EpochBegun } from './teaching.ts';
 
@@ -138,7 +138,7 @@ function refresh(situation: Situation, current: LoadedVersion): AbsorptionPlan {
   const { text, recipe, request, repository, lessons, ledger, interrupted, snapshot } = situation;
   const { fresh, known } = planLessons(ledger, lessons, repository.tokens);
   const holding = new Set(lessons.map(({ key }) => key));
-  const told = toldFacts(ledger.snapshot, snapshot, learnedQuestions(ledger), holding).flatMap(
+  const told = toldFacts(ledger.snapshot, snapshot, learnedOfKind(ledger, 'question'), holding).flatMap(
     (fact) => questionLesson(text, fact, recipe.answerWeight, recipe.refresh.shape.length) ?? [],
   );
   const isOfThis =

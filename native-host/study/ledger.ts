@@ -114,7 +114,7 @@ export function planLessons(
   tokens: ReadonlyMap<string, Uint32Array>,
 ): LessonPlan {
   const segmentHashes = new Set<string>();
-  for (const [key, { hash }] of ledger.lessons) if (key.startsWith('segment ')) segmentHashes.add(hash);
+  for (const { hash } of learnedOfKind(ledger, 'segment')) segmentHashes.add(hash);
   const spansOf = new Map<string, readonly TokenSpan[]>();
   const isUnchanged = ({ path, start, size }: Lesson) => {
     if (!ledger.documents.has(path)) return false;
@@ -152,12 +152,10 @@ export function ledgerKey({ kind, key }: Pick<Lesson, 'kind' | 'key'>): string {
   return `${kind} ${key}`;
 }
 
-/** The questions that were learned, by the key of their lessons. */
-export function learnedQuestions({ lessons }: Ledger): { key: string; path: string }[] {
-  const start = 'question ';
-  return [...lessons].flatMap(([key, { path }]) =>
-    key.startsWith(start) ? [{ key: key.slice(start.length), path }] : [],
-  );
+/** What was learned of a kind, with the keys of its lessons. */
+export function* learnedOfKind({ lessons }: Ledger, kind: Lesson['kind']): Generator<LearnedLesson & { key: string }> {
+  const start = ledgerKey({ kind, key: '' });
+  for (const [key, learned] of lessons) if (key.startsWith(start)) yield { ...learned, key: key.slice(start.length) };
 }
 
 /** How often a lesson was trained in a training, and how it went the last time; null where an earlier sitting trained it. */
