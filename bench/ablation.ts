@@ -34,7 +34,7 @@ const parts: readonly AblationPart[] = [
   { name: 'questions alone', method: 'none', arms: ['lift-questions'] },
   { name: 'with AdamW, twice the steps', method: 'none', arms: ['lift'], optimizer: 'adamw' },
   ...(['lora', 'gatedMemory'] as const).flatMap((kind): AblationPart[] => {
-    const name = kind === 'lora' ? 'LoRA' : 'Gated Memory';
+    const name = kind === 'lora' ? 'LoRA' : 'Gated Memory, twice the steps';
     return [
       { name: `as ${name}`, method: 'none', arms: ['lift'], kind },
       { name: `segments alone as ${name}`, method: 'none', arms: ['lift-segments'], kind },
@@ -88,8 +88,9 @@ function thisCommand(): string {
 }
 
 async function evaluated({ method, arms, kind, optimizer }: AblationPart, folder: string): Promise<EvalResult> {
-  // AdamW's steps have one batch, Muon's two.
-  const steps = Number(values.steps) * (optimizer === 'adamw' ? 2 : 1);
+  // AdamW's steps have one batch, Muon's two, and AdamW trains Gated Memory.
+  const isAdamw = optimizer === 'adamw' || kind === 'gatedMemory';
+  const steps = Number(values.steps) * (isAdamw ? 2 : 1);
   const output = await run(process.execPath, [
     projectFile('dist/cli.js'),
     ...['eval', folder, '--model', model, '--arms', arms.join(','), '--method', method],

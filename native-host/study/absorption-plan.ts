@@ -56,6 +56,8 @@ export interface AbsorptionPlan {
   before: Ledger;
   /** Lessons that the state has not learned, also of changes. */
   fresh: readonly Lesson[];
+  /** Of a refresh, those of `fresh` that were learned when that was last measured: its curriculum leaves them out. */
+  learned: Set<Lesson>;
   /** The absorption that was not finished and goes on after this, from its checkpoint if there is one; null: none does. */
   rest: { from: Interrupted | null } | null;
   /** Whether the checkpoint that there is belongs to what goes on after this. */
@@ -128,6 +130,7 @@ function everything(situation: Situation, learned: Ledger): AbsorptionPlan {
     begun: goesOnInEpoch && from.batch > 0 ? { epoch: from.epoch, written: interrupted.written } : null,
     before: withKnown(learned, [...plan.known, ...visited]),
     fresh: plan.fresh,
+    learned: new Set(),
     rest: null,
     keepsCheckpoint: false,
   };
@@ -145,8 +148,11 @@ function refresh(situation: Situation, current: LoadedVersion): AbsorptionPlan {
     interrupted?.work === 'refresh' &&
     interrupted.tree === repository.tree &&
     interrupted.version === current.version.version;
-  const from = isOfThis ? interrupted.position : startPosition;
-  const learned = from.visited === 'everything' ? fresh : [];
+  let from = isOfThis ? interrupted.position : startPosition;
+  const wasVisited = from.visited === 'everything';
+  // An epoch after the first depends on what had been learned: it begins again, with everything.
+  if (wasVisited) from = { ...from, batch: 0 };
+  const learned = new Set<Lesson>();
   const all = [...fresh, ...told];
   const isLarge = isLargeRefresh({ fresh, known });
   const learningRate = recipe.refresh.learningRate * (isLarge ? fasterInLarge : 1);
@@ -155,7 +161,7 @@ function refresh(situation: Situation, current: LoadedVersion): AbsorptionPlan {
   budget.epochs *= rounds;
   return {
     work: 'refresh',
-    curriculum: refreshCurriculum({ fresh: all, known }, rounds),
+    curriculum: refreshCurriculum({ fresh: all, known }, rounds, learned),
     optimizer: recipe.refreshOptimizer,
     settings: { ...recipe.refresh, learningRate, seed: isOfThis ? interrupted.seed : (request.seed ?? 1) },
     budget,
@@ -164,8 +170,9 @@ function refresh(situation: Situation, current: LoadedVersion): AbsorptionPlan {
     leavesOutKnown: false,
     byParts: false,
     begun: isOfThis && from.batch > 0 ? { epoch: from.epoch, written: interrupted.written } : null,
-    before: withKnown(ledger, [...known, ...learned]),
+    before: withKnown(ledger, [...known, ...(wasVisited ? fresh : [])]),
     fresh: all,
+    learned,
     rest: null,
     keepsCheckpoint: interrupted?.work === 'anew',
   };

@@ -19,11 +19,11 @@ import { type AbsorptionPlan, planAbsorption } from './absorption-plan.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { asksForConsolidation, isConsolidationDue, unlearnedTokens } from './consolidation.ts';
 import { loadInterrupted } from './interrupted.ts';
+import { learnedOf } from './learned.ts';
 import { emptyLedger, type Ledger, ledgerKey, nextLedger, readLedger, shareKnown, unlearnedPaths } from './ledger.ts';
 import { type Method, methodOf } from './method.ts';
 import { type Knowledge, lessonsOf, type Repository, readKnowledge } from './repository.ts';
 import { saveVersion } from './save-version.ts';
-import { shareLearned } from './share-learned.ts';
 import { shownTexts } from './shown-texts.ts';
 import { Teaching } from './teaching.ts';
 import { TrainingRecall } from './training-recall.ts';
@@ -225,10 +225,14 @@ export class Absorption {
       },
       onTrained: (lesson, count) => visits.note(lesson, count),
       onPassed: (lesson) => visits.note(lesson, null),
-      measureRecall: () =>
-        plan.work === 'refresh'
-          ? shareLearned(trainer, plan.fresh, tokenShare, plan.settings.shape, signal)
-          : recall.measureAfterEpoch(),
+      measureRecall: async () => {
+        if (plan.work !== 'refresh') return recall.measureAfterEpoch();
+        const { fresh, learned } = plan;
+        const found = await learnedOf(trainer, fresh, tokenShare, plan.settings.shape, signal);
+        learned.clear();
+        for (const lesson of found) learned.add(lesson);
+        return fresh.length === 0 ? 1 : learned.size / fresh.length;
+      },
     };
   }
 

@@ -124,18 +124,26 @@ export function isLargeRefresh({ fresh, known }: LessonPlan): boolean {
 }
 
 /**
- * New lessons, each epoch with twice as many others that are known, so that nothing else is forgotten. `rounds`: how many
- * epochs together visit all new segments.
+ * New lessons, each epoch with twice as many others that are known, so that nothing else is forgotten. What was found to be
+ * learned counts among these from the next epoch on: the last thing that is hard does not cost another pass over all that is
+ * new. `rounds`: how many epochs together visit all new segments; `learned`: as it is when an epoch begins.
  */
-export function refreshCurriculum({ fresh, known }: LessonPlan, rounds = 1): Curriculum {
-  const segments = ofKind(fresh, 'segment');
-  const isInRound = roundsOf(segments, rounds);
-  const questions = asked(fresh, wordingsOfFresh);
+export function refreshCurriculum(
+  { fresh, known }: LessonPlan,
+  rounds = 1,
+  learned: ReadonlySet<Lesson> = new Set(),
+): Curriculum {
+  const isInRound = roundsOf(ofKind(fresh, 'segment'), rounds);
   return {
     epoch: (number, uniform) => {
-      const visits = [...segments.filter((segment) => isInRound(segment, number % rounds)), ...questions];
-      const replayed = shuffled(known, uniform).slice(0, replayedPerFresh * visits.length);
-      return { visits: [...visits, ...replayed], inOrder: false, isWhole: number >= rounds - 1 };
+      const left = fresh.filter((lesson) => !learned.has(lesson));
+      const segments = ofKind(left, 'segment');
+      const inRound = segments.filter((segment) => isInRound(segment, number % rounds));
+      const questions = asked(left, wordingsOfFresh);
+      const isWhole = number >= rounds - 1;
+      const visits = [...(isWhole && inRound.length === 0 ? segments : inRound), ...questions];
+      const others = shuffled([...known, ...learned], uniform);
+      return { visits: [...visits, ...others.slice(0, replayedPerFresh * visits.length)], inOrder: false, isWhole };
     },
   };
 }

@@ -17,8 +17,13 @@ export interface LiftSettings {
   learningRate: number;
   /** Over so many steps the learning rate rises. */
   warmUpSteps: number;
-  /** The learning rate falls linearly to this share of itself. */
+  /** The learning rate falls to this share of itself. */
   lastRate: number;
+  /**
+   * Over what it falls. Over the budget: linearly. Over each epoch: with the square of what is done of it, from the start again in the next; for a
+   * training that ends after whichever epoch has taught enough, and would otherwise stop at a high rate, which costs what was known before.
+   */
+  annealing: 'budget' | 'epoch';
   seed: number;
 }
 
@@ -129,9 +134,11 @@ export async function lift(
       if (control.signal.aborted) return { end: 'cancelled', position };
       const done = shareDone(position, epoch.share, trainer.step, budget);
       if (done >= 1) return { end: 'budget', position };
+      const doneOfEpoch = epoch.share;
       const group = epoch.next(settings.batchesPerStep);
       const started = control.clock();
-      const stepLoss = await takeStep(trainer, group, learningRate(settings, done, trainer.step), control);
+      const rate = learningRate(settings, done, doneOfEpoch, trainer.step);
+      const stepLoss = await takeStep(trainer, group, rate, control);
       if (stepLoss === null) return { end: 'cancelled', position };
       const seconds = secondsSince(started, control);
       loss = Number.isNaN(loss) ? stepLoss : 0.95 * loss + 0.05 * stepLoss;
@@ -241,10 +248,11 @@ function shareDone(
   return Math.max((epoch + ofEpoch) / epochs, seconds / 60 / minutes, step / steps);
 }
 
-/** Warm-up, then a linear fall to `lastRate`. */
-function learningRate(settings: LiftSettings, done: number, step: number): number {
-  const { learningRate: peak, warmUpSteps, lastRate } = settings;
-  return peak * Math.min(1, (step + 1) / warmUpSteps) * (1 - (1 - lastRate) * done);
+/** Warm-up, and the fall to `lastRate`. */
+function learningRate(settings: LiftSettings, done: number, doneOfEpoch: number, step: number): number {
+  const { learningRate: peak, warmUpSteps, lastRate, annealing } = settings;
+  const fallen = annealing === 'epoch' ? Math.max(done, doneOfEpoch ** 2) : done;
+  return peak * Math.min(1, (step + 1) / warmUpSteps) * (1 - (1 - lastRate) * fallen);
 }
 
 /** Returns the step's mean loss; null where it was cancelled, and then no step was taken. */

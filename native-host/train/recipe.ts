@@ -75,9 +75,16 @@ export function recipeFor(
     wordingsInEarlyEpochs: 4,
     optimizer: isMuon ? { ...muonWithoutDecay, weightDecay } : adamwOfPaper,
     refreshOptimizer: isMuon ? muonWithoutDecay : adamwOfPaper,
-    full: { shape, warmUpSteps, batchesPerStep: batchesPerFullStep, learningRate, lastRate: 0.02 },
+    full: { shape, warmUpSteps, batchesPerStep: batchesPerFullStep, learningRate, lastRate: 0.02, annealing: 'budget' },
     fullBudget: { epochs: 20, minutes: usualMinutes, smallestGain: 0.003, enough: 0.99 },
-    refresh: { shape, warmUpSteps, batchesPerStep: tiny ? 1 : 4, learningRate: learningRate / 4, lastRate: 0.1 },
+    refresh: {
+      shape,
+      warmUpSteps: isMuon ? 3 : warmUpSteps,
+      batchesPerStep: tiny ? 1 : 4,
+      learningRate: learningRate / 4,
+      lastRate: 0.1,
+      annealing: 'epoch',
+    },
     refreshBudget: { epochs: 40, minutes: 2, smallestGain: -1, enough: 1, patience: { share: 0.9, epochs: 5 } },
   };
 }

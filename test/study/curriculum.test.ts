@@ -147,3 +147,23 @@ test('a refresh of little visits all that is new each time, one of much in round
   ]);
   for (const round of rounds) expect(newIn(round.visits)).toContain(fresh[6]);
 });
+
+test('a refresh leaves out what is learned, and counts it among what is known', () => {
+  const segments = Array.from({ length: 6 }, (_, i) => lesson('segment', 'changed', 90 * i, 240));
+  const questions = Array.from({ length: 3 }, (_, i) => lesson('question', `asked-${i}`, 0, 0));
+  const learned = new Set<Lesson>();
+  const fresh = [...segments, ...questions];
+  const { epoch } = refreshCurriculum({ fresh, known: [] }, 3, learned);
+  const all = epoch(2, uniform).visits;
+  expect(new Set(all)).toEqual(new Set([segments[2], segments[5], ...questions]));
+
+  for (const each of [...segments.slice(0, 5), ...questions.slice(0, 2)]) learned.add(each);
+  const { visits } = epoch(3, uniform);
+  // The round of this epoch has no segment left: those of the others come, so that it is not empty.
+  const left = visits.filter((each) => !learned.has(each));
+  expect(new Set(left)).toEqual(new Set([segments[5], questions[2]]));
+  expect(visits.length - left.length).toBe(learned.size);
+
+  for (const each of fresh) learned.add(each);
+  expect(epoch(4, uniform)).toMatchObject({ visits: [], isWhole: true });
+});

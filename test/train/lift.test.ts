@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { scale } from '../../native-host/graph/ops/elementwise.ts';
 import type { OptimizerSettings } from '../../native-host/graph/ops/optimizer.ts';
 import { input } from '../../native-host/graph/ops/source.ts';
@@ -188,6 +188,26 @@ describe('when training ends', () => {
       measured: 6,
       recall: 0.95,
     });
+  });
+
+  test.each([
+    ['budget', (done: number) => done],
+    ['epoch', (done: number, ofEpoch: number) => Math.max(done, ofEpoch ** 2)],
+  ] as const)('the learning rate falls over the %s', async (annealing, fallen) => {
+    const trainer = await openTrainer(device, tiny.model, 'full');
+    const taken = vi.spyOn(trainer, 'takeStep');
+    const visits = lessonsFor(tiny.model);
+    const done: { of: number; epoch: number }[] = [];
+    const onProgress = ({ done: of, epoch }: LiftProgress) => done.push({ of, epoch });
+    const how = { ...settings, shape: { rows: 1, length: 64 }, warmUpSteps: 1, annealing };
+    await lift(trainer, curriculumOf(visits), how, forEpochs(3), control({ onProgress }));
+    await trainer.close();
+    const wanted = done.map(({ of, epoch }) => how.learningRate * (1 - 0.9 * fallen(of, 3 * of - epoch)));
+    expect(wanted.length).toBeGreaterThan(6);
+    taken.mock.calls.forEach(([rate], i) => {
+      expect(rate).toBeCloseTo(wanted[i]!, 8);
+    });
+    expect(taken).toHaveBeenCalledTimes(wanted.length);
   });
 
   test('at once where there is nothing to visit, whatever the budget', async () => {

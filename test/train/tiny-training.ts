@@ -24,6 +24,7 @@ export const settings: LiftSettings = {
   learningRate: 1e-2,
   warmUpSteps: 20,
   lastRate: 0.1,
+  annealing: 'budget',
   seed: 1,
 };
 

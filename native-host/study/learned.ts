@@ -5,17 +5,16 @@ import type { BatchShape } from '../train/program.ts';
 /** A question counts as learned when it is answered in each of these of its wordings. */
 const askedWordings = [0, 0.25, 0.5, 0.75];
 /**
- * Share of the lessons that are learned; a segment is when at least `tokenShare` of its tokens is predicted right. Counted by lesson and not by token: in a file of which one value changed, nearly
+ * Those of the lessons that are learned; a segment is when at least `tokenShare` of its tokens is predicted right. Counted by lesson and not by token: in a file of which one value changed, nearly
  * every token is known beforehand, and the value is what matters.
  */
-export async function shareLearned(
+export async function learnedOf(
   model: Measurable,
   lessons: readonly Lesson[],
   tokenShare: number,
   shape: BatchShape,
   signal: AbortSignal,
-): Promise<number> {
-  if (lessons.length === 0) return 1;
+): Promise<Lesson[]> {
   const items = lessons.flatMap((lesson) =>
     (lesson.kind === 'question' ? askedWordings : [0]).map((choice) => ({
       ...lesson.item(choice, true),
@@ -23,9 +22,8 @@ export async function shareLearned(
     })),
   );
   const counts = await measureItems(model, items, shape, signal);
-  const learned = lessons.filter((lesson) => {
+  return lessons.filter((lesson) => {
     const { correct, counted } = counts.get(lesson) ?? { correct: 0, counted: 1 };
     return correct >= (lesson.kind === 'question' ? 1 : tokenShare) * counted;
   });
-  return learned.length / lessons.length;
 }
