@@ -3,7 +3,7 @@ import { redacted } from '../../src/redaction.ts';
 
 const places = {
   home: '/home/dora',
-  folders: ['/home/dora/secret-project', 'C:\\Work\\Other Project'],
+  folders: ['/home/dora/secret-project', 'C:\\Code\\Other Project'],
   user: 'dora',
 };
 
@@ -11,7 +11,7 @@ describe('redacting', () => {
   it.each([
     ['folders', 'reading /home/dora/secret-project/src/payroll/salary.ts:12', 'reading <folder 1>/….ts'],
     ['the folder itself', 'absorbing /home/dora/secret-project now', 'absorbing <folder 1> now'],
-    ['folders in the other spelling', 'in c:/work/Other Project/x.py', 'in <folder 2>/….py'],
+    ['folders in the other spelling', 'in c:/code/Other Project/x.py', 'in <folder 2>/….py'],
     ['a folder whose name begins alike', 'in /home/dora/secret-project-2/x.py', 'in <home>/….py'],
     ['the home folder', 'store at /home/dora/.config/Code', 'store at <home>/…'],
     ['other paths', 'cannot read /srv/data/customers.json', 'cannot read <path>.json'],
