@@ -65,3 +65,28 @@ test('what is asked for bounds a refresh, and does not make it longer than it ha
   expect(epochs).toBeLessThanOrEqual(recipeFor(parameters, config.maxPositionEmbeddings).refreshBudget.epochs);
   expect(refreshed.seconds).toBeLessThan(60);
 });
+
+test('a refresh that was stopped after its first epoch goes on from its steps, and begins that epoch again', async () => {
+  const folder = await fixture.repository('refreshed', smallRepository());
+  await fixture.absorb(folder, { epochs: 2 });
+  await writeTo(join(folder, 'src/alpha.ts'), moduleText('alpha', 4242));
+  const stop = new AbortController();
+  let stoppedIn = 0;
+  const stopped = await fixture.absorb(folder, { epochs: 6 }, {
+    signal: stop.signal,
+    onProgress: ({ epoch = 0 }) => {
+      if (epoch < 2) return;
+      stoppedIn = epoch;
+      stop.abort();
+    },
+  });
+  expect(stopped.end).toBe('cancelled');
+  const epochs: number[] = [];
+  const onProgress = ({ epoch, phase, steps }: AbsorbReport) => {
+    if (phase === 'train') epochs.push(epoch!, steps);
+  };
+  const { end, dirty } = await fixture.absorb(folder, { epochs: 6 }, { onProgress });
+  expect(['saturated', 'budget']).toContain(end);
+  expect(dirty).toBe(0);
+  expect(epochs.slice(0, 2)).toEqual([stoppedIn, stopped.steps + 1]);
+});
