@@ -72,14 +72,18 @@ test('a refresh that was stopped after its first epoch goes on from its steps, a
   await writeTo(join(folder, 'src/alpha.ts'), moduleText('alpha', 4242));
   const stop = new AbortController();
   let stoppedIn = 0;
-  const stopped = await fixture.absorb(folder, { epochs: 6 }, {
-    signal: stop.signal,
-    onProgress: ({ epoch = 0 }) => {
-      if (epoch < 2) return;
-      stoppedIn = epoch;
-      stop.abort();
+  const stopped = await fixture.absorb(
+    folder,
+    { epochs: 6 },
+    {
+      signal: stop.signal,
+      onProgress: ({ epoch = 0 }) => {
+        if (epoch < 2) return;
+        stoppedIn = epoch;
+        stop.abort();
+      },
     },
-  });
+  );
   expect(stopped.end).toBe('cancelled');
   const epochs: number[] = [];
   const onProgress = ({ epoch, phase, steps }: AbsorbReport) => {
