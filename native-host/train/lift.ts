@@ -132,9 +132,9 @@ export async function lift(
     while (epoch.share < 1) {
       await control.whileRunning();
       if (control.signal.aborted) return { end: 'cancelled', position };
-      const done = shareDone(position, epoch.share, trainer.step, budget);
-      if (done >= 1) return { end: 'budget', position };
       const doneOfEpoch = epoch.share;
+      const done = shareDone(position, doneOfEpoch, trainer.step, budget);
+      if (done >= 1) return { end: 'budget', position };
       const group = epoch.next(settings.batchesPerStep);
       const started = control.clock();
       const rate = learningRate(settings, done, doneOfEpoch, trainer.step);
