@@ -1,4 +1,4 @@
-// bench/ABLATION.md: a section for each model, between two marker comments; a run rewrites that of its model.
+// bench/ABLATION.md: a section for each model and number of packages, between two marker comments; a run rewrites its own.
 import { readFile, writeFile } from 'node:fs/promises';
 import { bootstrapDifference, bootstrapMean } from '../native-host/study/eval/bootstrap.ts';
 import type { EvalResult } from '../native-host/study/eval/eval-result.ts';
@@ -85,7 +85,8 @@ function exactOf(results: readonly EvalResult[], arm: string): number[] {
 
 export async function writeAblation(file: string, run: AblationRun): Promise<void> {
   const before = await readFile(file, 'utf8').catch(() => introduction);
-  const [start, end] = [`<!-- ${run.model} -->`, `<!-- end of ${run.model} -->`];
+  const title = titleOf(run);
+  const [start, end] = [`<!-- ${title} -->`, `<!-- end of ${title} -->`];
   const section = `${start}\n${sectionOf(run)}\n${end}`;
   const [from, to] = [before.indexOf(start), before.indexOf(end)];
   const after =
@@ -104,13 +105,17 @@ where the machine does other work meanwhile, processor seconds of all cores toge
 two trainings that differ in their order alone differ by some points, too.
 `;
 
+function titleOf({ model, packages }: AblationRun): string {
+  return packages.length > 1 ? `${model}, ${packages.length} packages` : model;
+}
+
 function sectionOf(run: AblationRun): string {
   const [first] = run.measured;
   const base = first?.part.arms.includes('base')
     ? `Without training: exact match ${percent(meanOf(exactOf(first.results, 'base')))}, next token ${percent(meanOf(first.results.map(({ base }) => base.nextTokenAccuracy)))}.`
     : '';
   return [
-    `## ${run.model}`,
+    `## ${titleOf(run)}`,
     `${run.packages.join(', ')}: ${run.steps} steps for each training. \`${run.command}\`. ${machineAndDay()}.`,
     ...(base === '' ? [] : [base]),
     table(head, ablationRows(run)),

@@ -1,7 +1,7 @@
 // `node dist/bench-ablation.js [--model models/lift-base] [--packages semver,tar] [--steps 300] [--probes 100] [--only …]`: what
 // each part of the method adds, on packages that the embedded model has never seen (all of them by default), written to
-// bench/ABLATION.md as a section for the model. Each training has as many steps, so that the answers are the same whatever
-// else the machine does. `--only`: some of the trainings below.
+// bench/ABLATION.md as a section for the model and so many packages. Each training has as many steps, so that the answers are
+// the same whatever else the machine does. `--only`: some of the trainings below.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
@@ -32,9 +32,9 @@ const parts: readonly AblationPart[] = [
   { name: '+ self-study', method: 'self-study', arms: ['lift'] },
   { name: 'segments alone', method: 'none', arms: ['lift-segments'] },
   { name: 'questions alone', method: 'none', arms: ['lift-questions'] },
-  { name: 'with AdamW, twice the steps', method: 'none', arms: ['lift'], optimizer: 'adamw' },
+  { name: 'with AdamW (twice the steps)', method: 'none', arms: ['lift'], optimizer: 'adamw' },
   ...(['lora', 'gatedMemory'] as const).flatMap((kind): AblationPart[] => {
-    const name = kind === 'lora' ? 'LoRA' : 'Gated Memory, twice the steps';
+    const name = kind === 'lora' ? 'LoRA' : 'Gated Memory (twice the steps)';
     return [
       { name: `as ${name}`, method: 'none', arms: ['lift'], kind },
       { name: `segments alone as ${name}`, method: 'none', arms: ['lift-segments'], kind },
