@@ -72,7 +72,7 @@ export function recipeFor(
     answerWeight: 3,
     questionsPerThousandTokens: 40,
     wordingsPerEpoch: 2,
-    wordingsInEarlyEpochs: 6,
+    wordingsInEarlyEpochs: 4,
     optimizer: isMuon ? { ...muonWithoutDecay, weightDecay } : adamwOfPaper,
     refreshOptimizer: isMuon ? muonWithoutDecay : adamwOfPaper,
     full: { shape, warmUpSteps, batchesPerStep: batchesPerFullStep, learningRate, lastRate: 0.02, annealing: 'budget' },
