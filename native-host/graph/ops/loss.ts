@@ -46,7 +46,7 @@ const vocabCrossEntropyOp: Op = {
 export interface TokenLoss {
   /** Σ weights · loss, a scalar. The caller normalises by way of the weights. */
   loss: Value;
-  /** The loss of each row [N], not weighted. */
+  /** The loss of each row [N], not weighted. Of a row with weight 0 it says nothing, and `correct` neither. */
   perToken: Value;
   /** 1 where the likeliest token is the label, else 0 [N]. */
   correct: Value;
@@ -86,8 +86,8 @@ const vocabDistillationOp: Op = {
 
 /**
  * Σ weights · KL(teacher ‖ student) over the teacher's K likeliest tokens: hidden [N, C], embedding [V, C], int32
- * topIds [N, K], topLogProbabilities [N, K] (as the teacher gave them, not renormalised), weights [N]. `softCap` as for
- * vocabCrossEntropy.
+ * topIds [N, K], topLogProbabilities [N, K] (as the teacher gave them, not renormalised), weights [N]. `softCap` and
+ * `perToken` as for vocabCrossEntropy.
  */
 export function vocabDistillation(
   hidden: Value,

@@ -32,13 +32,14 @@ interface Slice {
 
 /**
  * Works through the rows in slices. The gradient is computed along with the loss, so that the logits of a slice serve
- * both and are gone before the next slice, which waits for it.
+ * both and are gone before the next slice, which waits for it. Where sizes may depend on values, rows with weight 0 have no
+ * logits at all: of questions only the answers have a weight, which is a fifth of their tokens.
  */
 function lossOverSlices(
   lossOf: (builder: OnnxBuilder, slice: Slice) => { perToken: string; correct?: string },
   gradOf: (builder: OnnxBuilder, slice: Slice, embedding: string, wantsEmbedding: boolean) => string[],
 ): Lowering {
-  return ({ builder, inputs, node, saved, gradientOf }) => {
+  return ({ builder, inputs, node, saved, gradientOf, dynamicRows }) => {
     const [hidden, embedding, ...others] = inputs as [string, string, ...string[]];
     const rows = node.inputs[0]!.shape[0] as number;
     const count = sliceCount(node);
@@ -58,17 +59,20 @@ function lossOverSlices(
     let ofEmbedding: string | undefined;
     let done: string[] = [];
     for (let i = 0; i < count; i++) {
-      const parts = slicesOf.map((names) => names[i]!);
-      if (done.length > 0) parts[0] = builder.after(parts[0]!, done);
+      const all = slicesOf.map((names) => names[i]!);
+      if (done.length > 0) all[0] = builder.after(all[0]!, done);
+      const rowsOf = dynamicRows ? weightedRows(builder, all.at(-1)!, sizes[i]!) : allRows;
+      const parts = all.map(rowsOf.taken);
       const { logits, slopes } = capLogits(builder, builder.product(parts[0]!, embedding, false, true), node);
       const slice = { parts, logits, slopes, probabilities: builder.one('Softmax', [logits], { axis: -1 }) };
-      const loss = lossOf(builder, slice);
-      perToken.push(loss.perToken);
-      if (loss.correct !== undefined) correct.push(loss.correct);
-      done = Object.values(loss);
+      const { perToken: lossOfRows, correct: correctRows } = lossOf(builder, slice);
+      perToken.push(rowsOf.putBack(lossOfRows, []));
+      if (correctRows !== undefined) correct.push(rowsOf.putBack(correctRows, []));
+      done = [perToken[i]!, ...(correctRows === undefined ? [] : [correct[i]!])];
       if (gradient === undefined) continue;
       const [hiddenPart, embeddingPart] = gradOf(builder, slice, embedding, gradient.attributes.wantsEmbedding);
-      ofHidden.push(builder.after(hiddenPart!, done));
+      const width = node.inputs[0]!.shape[1] as number;
+      ofHidden.push(builder.after(rowsOf.putBack(hiddenPart!, [width]), done));
       done = [ofHidden[i]!, ...(embeddingPart === undefined ? [] : [embeddingPart])];
       if (embeddingPart !== undefined) {
         ofEmbedding = ofEmbedding === undefined ? embeddingPart : builder.one('Add', [ofEmbedding, embeddingPart]);
@@ -79,6 +83,26 @@ function lossOverSlices(
     const tokens = join(perToken);
     const total = builder.one('ReduceSum', [builder.one('Mul', [tokens, weights])], { keepdims: 0 });
     return correct.length > 0 ? [total, tokens, join(correct)] : [total, tokens];
+  };
+}
+
+/** Which rows of a slice are worked with, and how what comes of them is put where they were. */
+interface Rows {
+  taken(x: string): string;
+  putBack(x: string, rowShape: readonly number[]): string;
+}
+
+const allRows: Rows = { taken: (x) => x, putBack: (x) => x };
+
+/** Rows whose weight is not 0; the others of the `count` get zeros. */
+function weightedRows(builder: OnnxBuilder, weights: string, count: number): Rows {
+  const indices = builder.reshape(builder.one('NonZero', [weights]), [-1]);
+  return {
+    taken: (x) => builder.one('Gather', [x, indices], { axis: 0 }),
+    putBack: (x, rowShape) => {
+      const zeros = builder.one('ConstantOfShape', [builder.int64([count, ...rowShape])]);
+      return builder.one('ScatterND', [zeros, builder.reshape(indices, [-1, 1]), x]);
+    },
   };
 }
 

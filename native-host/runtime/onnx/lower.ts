@@ -27,6 +27,8 @@ export interface LoweringContext {
   coded: Map<Value, CodedTensor>;
   /** The program generates: each row's product reads all codes again, and may round what it multiplies them with. */
   generates: boolean;
+  /** The device runs nodes whose sizes depend on values, without copies from where the others run. */
+  dynamicRows: boolean;
 }
 
 /** Emits the node and returns the ONNX names of its outputs. */
@@ -50,6 +52,7 @@ export interface LoweringOptions {
   /** Named outputs become the whole concatenated cache of the named input rather than the new rows. */
   fullCaches?: ReadonlyMap<string, string>;
   generates?: boolean;
+  dynamicRows?: boolean;
 }
 
 /**
@@ -59,7 +62,7 @@ export interface LoweringOptions {
 export function lowerProgram(
   program: Program,
   { weights, coded = new Map() }: FrozenWeights,
-  { fullCaches = new Map(), generates = false }: LoweringOptions = {},
+  { fullCaches = new Map(), generates = false, dynamicRows = false }: LoweringOptions = {},
 ): LoweredProgram {
   const builder = new OnnxBuilder();
   const names = new Map<Value, string>();
@@ -106,6 +109,7 @@ export function lowerProgram(
         gradientOf,
         coded: inCodes,
         generates,
+        dynamicRows,
       });
       node.outputs.forEach((value, i) => {
         names.set(value, outputNames[i]!);

@@ -69,9 +69,11 @@ class OnnxDevice extends WorkerDevice implements Device {
 
   async compile(program: Program, options: CompileOptions): Promise<Executable> {
     const caches = options.caches ?? [];
-    const full = this.name === 'cpu' ? [] : caches.map(({ past, rows }) => [rows, past] as const);
+    const isCpu = this.name === 'cpu';
+    const full = isCpu ? [] : caches.map(({ past, rows }) => [rows, past] as const);
     const generates = caches.length > 0;
-    const { model, weightsFolder } = lowerProgram(program, options, { fullCaches: new Map(full), generates });
+    const lowering = { fullCaches: new Map(full), generates, dynamicRows: isCpu };
+    const { model, weightsFolder } = lowerProgram(program, options, lowering);
     const executable = this.nextExecutable++;
     await this.submit({
       kind: 'compile',
