@@ -47,7 +47,10 @@ async function train(device: Device, kind: AdapterKind, steps: number) {
     losses.push((await trainer.accumulate(batch, batch.totalWeight)).loss);
     await trainer.takeStep(3e-3);
   }
-  const measured = await trainer.measure(batchOf(0));
+  const batch = batchOf(0);
+  const { perToken } = await trainer.measure(batch);
+  // What is said of tokens without weight is left open.
+  const measured = perToken.filter((_, i) => batch.weights[i] !== 0);
   const state = await trainer.state();
   await trainer.close();
   return { losses, state, measured };
@@ -60,7 +63,7 @@ describe('training', () => {
       expect(Math.abs(loss / wanted!.losses[i]! - 1)).toBeLessThan(0.01);
     });
     if (kind !== 'gatedMemory') expect(got!.losses[6]!).toBeLessThan(got!.losses[0]! - 0.05);
-    expect(deviation('cuda', got!.measured.perToken, wanted!.measured.perToken)).toBeLessThan(0.02);
+    expect(deviation('cuda', got!.measured, wanted!.measured)).toBeLessThan(0.02);
   });
 
   test('the same steps give the same adapter, bit for bit', async () => {
