@@ -2,7 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { bootstrapDifference, bootstrapMean } from '../native-host/study/eval/bootstrap.ts';
 import type { EvalResult } from '../native-host/study/eval/eval-result.ts';
-import { machineAndDay } from './results.ts';
+import { machineAndDay, withSection } from './results.ts';
 
 export interface AblationPart {
   name: string;
@@ -85,15 +85,7 @@ function exactOf(results: readonly EvalResult[], arm: string): number[] {
 
 export async function writeAblation(file: string, run: AblationRun): Promise<void> {
   const before = await readFile(file, 'utf8').catch(() => introduction);
-  const title = titleOf(run);
-  const [start, end] = [`<!-- ${title} -->`, `<!-- end of ${title} -->`];
-  const section = `${start}\n${sectionOf(run)}\n${end}`;
-  const [from, to] = [before.indexOf(start), before.indexOf(end)];
-  const after =
-    from >= 0 && to > from
-      ? before.slice(0, from) + section + before.slice(to + end.length)
-      : `${before.trimEnd()}\n\n${section}\n`;
-  await writeFile(file, after);
+  await writeFile(file, withSection(before, titleOf(run), sectionOf(run)));
 }
 
 const introduction = `# What each part of the method adds
