@@ -91,7 +91,7 @@ export function answeredBy(turn: Turn): string {
   }
   if (turn.fromMemory) parts.push(word('from memory'));
   if (turn.firstTokenMs !== null)
-    parts.push(word('first token after {0} s', (turn.firstTokenMs / 1000).toFixed(turn.firstTokenMs < 100 ? 2 : 1)));
+    parts.push(word('first token after {0} s', (turn.firstTokenMs / 1000).toFixed(turn.firstTokenMs < 95 ? 2 : 1)));
   if (turn.tokensPerSecond !== null) parts.push(word('{0} tokens/s', count(Math.round(turn.tokensPerSecond))));
   return parts.join(' · ');
 }
