@@ -131,7 +131,7 @@ function lossSection({ trainings }: EvalResult): string {
 function folderSection({ trainings }: EvalResult): string {
   const panels = trainings.map(({ name, byFolder }) => {
     const bars = byFolder.slice(0, mostFolders).map(({ path, tokens, absorbed }) => ({
-      label: `${path === '' ? '(beside the folders)' : path} ${count(tokens)}`,
+      label: `${path === '' ? '(top files)' : path} ${count(tokens)}`,
       value: absorbed,
     }));
     return `<div><h3>${escaped(name)}</h3>${barPlot(`Absorbed by folder, ${name}`, bars, shareOf)}</div>`;
