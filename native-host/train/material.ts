@@ -81,7 +81,9 @@ export function questionLesson(
       const { template, text: toTheLetter } = fitting[Math.floor(place)]!;
       const rest = place % 1;
       const question =
-        isToTheLetter || isNotice ? toTheLetter : filledIn(loosened(template, uniformNumbers(rest * 2 ** 32)), fact);
+        isToTheLetter || isNotice
+          ? toTheLetter
+          : filledIn(loosened(template, fact.kind, uniformNumbers(rest * 2 ** 32)), fact);
       const messages = shown?.(question, fact.answer, fact.path, rest) ?? [{ role: 'user', content: question }];
       const item = conversationItem(text, messages, fact.answer, weight);
       return item.tokens.length <= rowLength ? item : itemOf(toTheLetter);
