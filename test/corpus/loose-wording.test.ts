@@ -15,9 +15,9 @@ function isPartOf(words: readonly string[], whole: readonly string[]): boolean {
   return at === words.length;
 }
 
-/** The words of a wording but for nouns before a slot, which may be put there. */
+/** The words of a wording but for nouns before a slot, which may be put there, and lose a word. */
 function withoutNouns(text: string): string[] {
-  return wordsIn(text.replace(/ (?:the )?(?:function|class|method|constant|type|file|module)(?= \{)/g, ''));
+  return wordsIn(text.replace(/(?: (?:the|function|class|method|constant|type|file|module))+(?= \{)/g, ''));
 }
 
 describe('loosened', () => {
