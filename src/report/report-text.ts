@@ -52,7 +52,7 @@ function packages({ byPackage = [] }: FolderState): string {
 function shares({ byFolder }: FolderState): string {
   if (byFolder.length === 0) return '';
   return shareTable(l10n.t('Folder'), byFolder, (path) =>
-    path === '' ? l10n.t('(files beside the folders)') : code(path),
+    path === '' ? l10n.t('(top files)') : code(path),
   );
 }
 

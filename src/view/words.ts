@@ -63,7 +63,7 @@ export function pageWords(): Record<string, string> {
     Evidence: l10n.t('Evidence'),
     failed: l10n.t('failed'),
     Files: l10n.t('Files'),
-    'files at the top': l10n.t('files at the top'),
+    'top files': l10n.t('top files'),
     'first token after {0} s': l10n.t('first token after {0} s'),
     'from memory': l10n.t('from memory'),
     'image: {0}': l10n.t('image: {0}'),

@@ -46,7 +46,7 @@ export class FolderShares {
 
 /** Of a folder of the first level. */
 export function folderName(path: string): string {
-  return path === '' ? word('files at the top') : `${path}/`;
+  return path === '' ? word('top files') : `${path}/`;
 }
 
 export function packageName(path: string): string {
