@@ -51,9 +51,7 @@ function packages({ byPackage = [] }: FolderState): string {
 
 function shares({ byFolder }: FolderState): string {
   if (byFolder.length === 0) return '';
-  return shareTable(l10n.t('Folder'), byFolder, (path) =>
-    path === '' ? l10n.t('(top files)') : code(path),
-  );
+  return shareTable(l10n.t('Folder'), byFolder, (path) => (path === '' ? l10n.t('(top files)') : code(path)));
 }
 
 function shareTable(title: string, shares: readonly FolderShare[], nameOf: (path: string) => string): string {
